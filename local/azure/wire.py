@@ -1,0 +1,66 @@
+"""What every simulated service shares on the wire: its interface, its errors, and who is calling."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute
+
+
+class ServiceError(Exception):
+    """A refusal in the real service's own words: `body` is sent as JSON exactly as given."""
+
+    def __init__(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+        super().__init__(f"{status} {body}")
+        self.status, self.body, self.headers = status, body, headers or {}
+
+    def response(self) -> Response:
+        """Return the refusal as the service sends it."""
+        return JSONResponse(self.body, self.status, self.headers)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who a valid bearer token speaks for, after its audience, signature and expiry were checked."""
+
+    object_id: str
+    client_id: str
+    tenant: str
+    app_roles: frozenset[str] = field(default_factory=frozenset)
+
+
+class Service(Protocol):
+    """One simulated service; built with the Cloud it belongs to, holds its own state, reads others' through it."""
+
+    name: str
+    """Short name used in `/_sim/requests` and `/_sim/faults`, such as `keyvault`."""
+
+    def serves(self, host: str) -> bool:
+        """Tell whether requests for this host name (no port, lower case) are this service's."""
+        ...
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return the Starlette routes of this service; handlers may raise ServiceError."""
+        ...
+
+    def throttled(self, retry_after: int | None) -> ServiceError:
+        """Return the real service's 429 (used by faults)."""
+        ...
+
+    def broken(self, status: int) -> ServiceError:
+        """Return the real service's 5xx of that status (used by faults)."""
+        ...
+
+    def seed(self, document: dict[str, Any]) -> None:
+        """Take this service's part of a `/_sim/seed` document; bad input is a ValueError naming field and value."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Return the service's state for `/_sim/state`, secret values included (tests judge by it)."""
+        ...
+
+
+type Authenticate = Callable[[Request], Caller]
+"""Returns the caller of a request; raises ValueError with the reason when the token is missing or not acceptable."""
