@@ -1,0 +1,1 @@
+"""What Rekey knows about credentials, consumers and people; nothing here knows of Azure Functions."""

@@ -1,0 +1,208 @@
+"""What crosses the steps of a rotation: ids, dates and policies, never a secret value.
+
+Every type here goes through JSON in a durable store that people can read: encode with `encode`, decode with `decode`.
+Times are aware UTC datetimes (RFC 3339 on the wire), durations are `Span`s.
+"""
+
+import calendar
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+
+
+class Span(msgspec.Struct, frozen=True):
+    """A length of time: calendar months plus exact seconds (ISO 8601 durations have both)."""
+
+    months: int = 0
+    seconds: int = 0
+
+    def after(self, moment: datetime) -> datetime:
+        """Return `moment` plus this span; the 31st plus a month is the next month's last day."""
+        month = moment.month - 1 + self.months
+        year, month = moment.year + month // 12, month % 12 + 1
+        day = min(moment.day, calendar.monthrange(year, month)[1])
+        return moment.replace(year=year, month=month, day=day) + timedelta(seconds=self.seconds)
+
+
+class Reason(StrEnum):
+    """Why a rotation was asked for; only `event` and `schedule` are judged by what is left of the lifetime."""
+
+    EVENT = "event"
+    SCHEDULE = "schedule"
+    MANUAL = "manual"
+    LEAK = "leak"
+
+
+class RotationRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The input of `rotate_secret`, as a queue event, the operator API or the durable HTTP API gives it."""
+
+    vault: str
+    secret: str
+    reason: Reason = Reason.MANUAL
+    requested_by: str = ""
+
+
+class CredentialRef(msgspec.Struct, frozen=True):
+    """Which credential: the kind's name and what it issues for (a client id, an ARM id)."""
+
+    kind: str
+    target: str
+
+
+class ConsumerRef(msgspec.Struct, frozen=True):
+    """One place that holds a copy: `uri` is `<kind>://...` in the normal form its consumer kind defines."""
+
+    kind: str
+    uri: str
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """The parsed, validated, scope-checked tags of one managed secret."""
+
+    credential: CredentialRef
+    consumers: tuple[ConsumerRef, ...] = ()
+    lifetime: Span = Span(seconds=180 * 86400)
+    lead: Span = Span(seconds=30 * 86400)
+    grace: Span = Span(seconds=7 * 86400)
+    owners: tuple[str, ...] = ()
+    notify: tuple[str, ...] = ()
+    approval: bool = False
+    adopt: bool = False
+    disable_old: Literal["now", "at-retire"] = "now"
+    window: str = ""
+    readers: tuple[str, ...] = ()
+
+
+class Rotation(msgspec.Struct, frozen=True, kw_only=True):
+    """What every step of one rotation is told; `read_policy` fills all but the first four fields.
+
+    `old_version` is the Key Vault version that was current; `old_key_id` is the credential it holds, only if that
+    could be proved (else None: it is left to expire). `expires` is the end date of the old version, None if it has none.
+    """
+
+    id: str
+    vault: str
+    secret: str
+    reason: Reason
+    started: datetime
+    policy: Policy
+    old_version: str
+    expires: datetime | None = None
+    tagged_key_id: str | None = None
+    tagged_rotation_id: str | None = None
+
+    def deadline(self) -> datetime:
+        """Return until when a rotation that is stuck after the switch keeps trying (the old credential's end, or 7 days)."""
+        week = self.started + timedelta(days=7)
+        return self.expires if self.expires and self.expires > self.started else week
+
+
+class Issued(msgspec.Struct, frozen=True, kw_only=True):
+    """A new credential, without its value: `staged_version` is where the staging vault keeps that (None: not staged)."""
+
+    key_id: str
+    expires: datetime
+    staged_version: str | None = None
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """The new Key Vault version."""
+
+    version: str
+    expires: datetime
+
+
+class ConsumerResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one consumer: how it was confirmed, or the failure."""
+
+    uri: str
+    confirmed_by: str = ""
+    code: str = ""
+    message: str = ""
+    what_to_do: str = ""
+
+
+# What an activity returns. It never throws: an exception's text would be kept in the durable store as it is.
+
+
+class Ok(msgspec.Struct, frozen=True, tag="ok", tag_field="outcome"):
+    """The step is done; `value` is the step's own result."""
+
+    value: Any = None
+
+
+class RetryAfter(msgspec.Struct, frozen=True, tag="retry-after", tag_field="outcome"):
+    """Try again; `seconds` is what the service asked for, None leaves it to the backoff."""
+
+    code: str
+    message: str
+    seconds: float | None = None
+
+
+class Permanent(msgspec.Struct, frozen=True, tag="permanent", tag_field="outcome"):
+    """Trying again won't help."""
+
+    code: str
+    message: str
+    what_to_do: str = ""
+
+
+class Unclear(msgspec.Struct, frozen=True, tag="unclear", tag_field="outcome"):
+    """A write may have happened; the step looks before it repeats anything."""
+
+    code: str
+    message: str
+
+
+type Outcome = Ok | RetryAfter | Permanent | Unclear
+
+
+class NoticeKind(StrEnum):
+    """What people are told."""
+
+    STARTING = "starting"
+    SWITCHED = "switched"
+    DONE = "done"
+    FAILED = "failed"
+    NEEDS_YOU = "needs-you"
+    BAD_POLICY = "bad-policy"
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to tell: facts only, the words are in `rekey/notices/templates`.
+
+    `to` is resolved and filtered before it gets here. `key` makes two notices of one kind in one rotation different
+    (for instance two failures); together with rotation and recipients it is the mail's identity.
+    """
+
+    kind: NoticeKind
+    rotation_id: str
+    vault: str
+    secret: str
+    to: tuple[str, ...]
+    key: str = ""
+    credential: CredentialRef | None = None
+    application_name: str = ""
+    reason: str = ""
+    new_version: str = ""
+    new_expires: datetime | None = None
+    old_valid_until: datetime | None = None
+    consumers: tuple[ConsumerResult, ...] = ()
+    failed_step: str = ""
+    code: str = ""
+    message: str = ""
+    what_to_do: str = ""
+    remarks: tuple[str, ...] = ()
+    """Things the reader must know and nobody else says: what was not checked, what was left to expire."""
+
+
+def encode(value: Any) -> Any:
+    """Return `value` as JSON types, as a step's input or output."""
+    return msgspec.to_builtins(value)
+
+
+def decode[T](payload: Any, kind: type[T]) -> T:
+    """Return `payload` (JSON types) as `kind`; msgspec.ValidationError names the path of what is wrong."""
+    return msgspec.convert(payload, kind)

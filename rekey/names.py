@@ -1,0 +1,71 @@
+"""Every name that has to be the same in two places: orchestrators, activities, instances, labels, blobs, tags."""
+
+import hashlib
+import re
+
+# Orchestrators and activities, as the durable engine knows them.
+ROTATE_SECRET = "rotate_secret"
+SWITCH_CONSUMER = "switch_consumer"
+
+READ_POLICY = "read_policy"
+OPEN_RECORD = "open_record"
+PREFLIGHT = "preflight"
+NOTIFY_OWNERS = "notify_owners"
+GENERATE_CREDENTIAL = "generate_credential"
+VERIFY_CREDENTIAL = "verify_credential"
+SET_SECRET_VERSION = "set_secret_version"
+DISABLE_OLD_VERSION = "disable_old_version"
+UPDATE_CONSUMER = "update_consumer"
+CONFIRM_CONSUMER = "confirm_consumer"
+CHECK_OLD_CREDENTIAL_USE = "check_old_credential_use"
+RETIRE_OLD_CREDENTIAL = "retire_old_credential"
+UNDO_GENERATION = "undo_generation"
+CLOSE_RECORD = "close_record"
+START_ROTATION = "start_rotation"
+
+# Waits that are no activities; they appear in the custom status and the record.
+GRACE = "grace"
+
+NEAR_EXPIRY_QUEUE = "kv-secrets-near-expiry"
+CONTAINER = "rekey"
+"""The blob container of records, leases, the outbox and what was told."""
+
+LONGEST_INSTANCE_ID = 100
+"""Durable Task Scheduler takes 100 printable ASCII characters."""
+
+
+def instance_id(vault: str, secret: str) -> str:
+    """Return the one instance id a managed secret's rotation may have (lower case, at most 100 characters)."""
+    plain = f"rotate.{vault}.{secret}".lower()
+    if len(plain) <= LONGEST_INSTANCE_ID:
+        return plain
+    digest = hashlib.sha256(plain.encode()).hexdigest()[:32]
+    return f"{plain[: LONGEST_INSTANCE_ID - 33]}-{digest}"
+
+
+def label(deployment: str, rotation_id: str) -> str:
+    """Return what an issuer shows for a credential this deployment made in that rotation."""
+    return f"rekey/{deployment}/{rotation_id}"
+
+
+def staged_secret(rotation_id: str) -> str:
+    """Return the name a one-time value has in the staging vault until it is published."""
+    return f"staged-{rotation_id}"
+
+
+def record_blob(rotation_id: str) -> str:
+    """Return the blob name of a rotation's evidence record."""
+    return f"records/{rotation_id}.json"
+
+
+def lease_blob(object_id: str) -> str:
+    """Return the blob whose lease guards one consumer's object against concurrent read-merge-write."""
+    return f"leases/{hashlib.sha256(object_id.lower().encode()).hexdigest()}"
+
+
+ROTATION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+"""Rotation ids come from the orchestration's new_uuid."""
+
+# Tags of DESIGN.md's policy table, as people and Rekey write them.
+TAG_ROTATION_ID = "rekey-rotation-id"
+TAG_KEY_ID = "rekey-key-id"

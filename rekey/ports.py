@@ -1,0 +1,114 @@
+"""What a credential kind and a consumer kind have to do: the two interfaces a new one implements.
+
+Verbs raise the errors of `rekey.errors`; whatever else they let out becomes a retry. Each verb may be executed twice,
+die anywhere, or wake up late: it converges. No verb returns or logs a secret's value except as `SecretValue`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar, Protocol
+
+import msgspec
+
+from rekey.clients import Clients
+from rekey.model import Rotation
+from rekey.secret_value import SecretValue
+from rekey.settings import Settings
+
+
+class Permission(msgspec.Struct, frozen=True):
+    """A right a kind needs: where, which, what for, and the command that grants it."""
+
+    plane: str
+    name: str
+    needed_for: str
+    grant: str
+
+
+class CredentialFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What preflight learns of a credential before anything changes.
+
+    `old_key_id` is the credential the current version holds, if that could be proved; `remark` says so if it couldn't.
+    `longest` is the latest end date the tenant's policy allows, None if there is no limit or it may not be read.
+    """
+
+    display_name: str
+    owners: tuple[str, ...] = ()
+    old_key_id: str | None = None
+    longest: datetime | None = None
+    remarks: tuple[str, ...] = ()
+
+
+class NewCredential(msgspec.Struct, frozen=True, kw_only=True):
+    """A credential the issuer has just made. Never leaves the activity that asked for it."""
+
+    key_id: str
+    expires: datetime
+    value: SecretValue
+
+
+class ConsumerFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What preflight learns of a consumer: the id its lease is taken for, and what the reader should know."""
+
+    object_id: str
+    remarks: tuple[str, ...] = ()
+
+
+class CredentialKind(Protocol):
+    """Issues, proves and retires one kind of credential. Built per activity with the process's shared clients."""
+
+    permissions: ClassVar[tuple[Permission, ...]]
+    reveals_once: ClassVar[bool]
+    """True if the issuer shows the value a single time, so that it is staged at once."""
+
+    def __init__(self, clients: Clients) -> None: ...
+
+    @staticmethod
+    def check_target(target: str, vault: str, settings: Settings) -> str:
+        """Return the target's normal form; InputError if it is malformed, ScopeError if the vault may not name it."""
+        ...
+
+    async def inspect(self, rotation: Rotation, current: SecretValue) -> CredentialFacts:
+        """Check that the credential can be rotated, changing nothing; PermanentError names what is missing."""
+        ...
+
+    async def generate(self, rotation: Rotation, label: str, expires: datetime) -> NewCredential:
+        """Issue a new credential under `label`; UnclearError if the answer was lost."""
+        ...
+
+    async def labelled(self, rotation: Rotation, label: str) -> Sequence[str]:
+        """Return the ids of the credentials that carry `label`."""
+        ...
+
+    async def remove(self, rotation: Rotation, key_id: str) -> None:
+        """Make that credential unusable; one that is gone already is no error."""
+        ...
+
+    async def verify(self, rotation: Rotation, value: SecretValue) -> None:
+        """Use the credential once for real; NotYetError while the issuer doesn't know it everywhere."""
+        ...
+
+
+class ConsumerKind(Protocol):
+    """Tells one kind of consumer about a new credential. Built per activity with the process's shared clients."""
+
+    permissions: ClassVar[tuple[Permission, ...]]
+
+    def __init__(self, clients: Clients) -> None: ...
+
+    @staticmethod
+    def check_uri(uri: str, vault: str, settings: Settings) -> str:
+        """Return the URI's normal form; InputError if it is malformed, ScopeError if the vault may not name it."""
+        ...
+
+    async def inspect(self, rotation: Rotation, uri: str) -> ConsumerFacts:
+        """Check that the consumer exists and may be edited, changing nothing; PermanentError names what is missing."""
+        ...
+
+    async def update(self, rotation: Rotation, uri: str, value: SecretValue) -> None:
+        """Read, merge and write back the whole object with the new value. The caller holds the object's lease."""
+        ...
+
+    async def confirm(self, rotation: Rotation, uri: str) -> str:
+        """Return how the new value was confirmed; NotYetError while it isn't."""
+        ...

@@ -1,0 +1,41 @@
+"""Maps the name of a credential or consumer kind to its class, imported on first use.
+
+A broken or heavy SDK thus costs only the kind that needs it. A new kind is one line here.
+"""
+
+import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import cast
+
+from rekey.errors import InputError
+from rekey.ports import ConsumerKind, CredentialKind
+
+CREDENTIAL_KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "entra-app-password": "rekey.credentials.entra_app_password:EntraAppPassword",
+    }
+)
+
+CONSUMER_KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "azdo-service-connection": "rekey.consumers.azdo_service_connection:AzdoServiceConnection",
+    }
+)
+
+
+def credential_kind(name: str) -> type[CredentialKind]:
+    """Return the class behind a credential kind; an unknown name is an InputError that lists the known ones."""
+    return cast("type[CredentialKind]", _load(CREDENTIAL_KINDS, "credential kind", name))
+
+
+def consumer_kind(name: str) -> type[ConsumerKind]:
+    """Return the class behind a consumer kind; an unknown name is an InputError that lists the known ones."""
+    return cast("type[ConsumerKind]", _load(CONSUMER_KINDS, "consumer kind", name))
+
+
+def _load(kinds: Mapping[str, str], what: str, name: str) -> object:
+    if name not in kinds:
+        raise InputError(what, name, f"one of {', '.join(kinds)}")
+    module, _, attribute = kinds[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,219 @@
+"""The app's settings: read once from the environment, validated at start, the only allow-list there is.
+
+A setting that can't be used stops the app with a SettingError that names it. Tags, events and HTTP bodies are written
+by people with fewer rights than Rekey has: they choose among what is allowed here, never beyond.
+"""
+
+import functools
+import os
+import re
+from collections.abc import Mapping
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from rekey.clouds import CLOUDS, Cloud
+from rekey.errors import ScopeError, SettingError
+
+VAULT_NAME = re.compile(r"(?=.{3,24}$)[a-zA-Z](?:[a-zA-Z0-9]|-(?!-))*[a-zA-Z0-9]")
+GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?P<domain>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)")
+DEPLOYMENT = re.compile(r"[a-z0-9][a-z0-9-]{0,19}")
+
+type Name = Annotated[str, Meta(min_length=1, max_length=128)]
+
+PLANES = ("vault", "graph", "azure-devops", "resource-manager", "mail", "storage")
+"""The planes an identity of its own can be set for."""
+
+
+class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the secrets of `vaults` may name. An empty list allows nothing; names compare without case.
+
+    `organizations` maps an Azure DevOps organization to its projects; `resources` are ARM id prefixes.
+    """
+
+    vaults: tuple[Name, ...]
+    applications: tuple[Name, ...] = ()
+    organizations: dict[str, tuple[Name, ...]] = {}
+    resources: tuple[Name, ...] = ()
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the environment says, validated. Mail addresses and names are kept as written."""
+
+    deployment: str
+    cloud: Cloud
+    tenant_id: str
+    identities: dict[str, str]
+    """Client id of the user-assigned identity per plane; empty: the developer's own sign-in."""
+    scopes: tuple[Scope, ...]
+    staging_vault: str
+    operators: tuple[str, ...]
+    mail_domains: tuple[str, ...]
+    mail_endpoint: str
+    mail_sender: str
+    storage: str
+    """A connection string, or the blob service's origin (https), of the app's own storage account."""
+
+    def vaults(self) -> tuple[str, ...]:
+        """Return every vault some scope allows, lower case, without repeats."""
+        return tuple(dict.fromkeys(vault.lower() for scope in self.scopes for vault in scope.vaults))
+
+    def scope_of(self, vault: str) -> tuple[Scope, ...]:
+        """Return the scopes that bind this vault; a vault no scope names is a ScopeError."""
+        found = tuple(s for s in self.scopes if vault.lower() in {v.lower() for v in s.vaults})
+        if not found:
+            raise ScopeError("vault", vault, f"one of the vaults in REKEY_SCOPES: {', '.join(self.vaults())}")
+        return found
+
+    def allows_application(self, vault: str, client_id: str) -> bool:
+        """Tell whether secrets of that vault may name this application (client id)."""
+        return any(client_id.lower() == a.lower() for s in self.scope_of(vault) for a in s.applications)
+
+    def allows_project(self, vault: str, organization: str, project: str) -> bool:
+        """Tell whether secrets of that vault may name this Azure DevOps project."""
+        return any(
+            organization.lower() == name.lower() and project.lower() in {p.lower() for p in projects}
+            for scope in self.scope_of(vault)
+            for name, projects in scope.organizations.items()
+        )
+
+    def allows_address(self, address: str) -> bool:
+        """Tell whether mail may be sent there: a domain of REKEY_MAIL_DOMAINS, or an operator."""
+        found = MAIL.fullmatch(address)
+        return found is not None and (
+            found["domain"].lower() in {d.lower() for d in self.mail_domains}
+            or address.lower() in {o.lower() for o in self.operators}
+        )
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """Return the settings in `environ`; the first one that can't be used is a SettingError."""
+    cloud = _cloud(environ)
+    return Settings(
+        deployment=_matching(environ, "REKEY_DEPLOYMENT", DEPLOYMENT, "1 to 20 of a-z, 0-9 and -"),
+        cloud=cloud,
+        tenant_id=_matching(environ, "REKEY_TENANT_ID", GUID, "the Entra tenant's id, a GUID").lower(),
+        identities=_identities(environ),
+        scopes=_scopes(environ),
+        staging_vault=_matching(environ, "REKEY_STAGING_VAULT", VAULT_NAME, "a Key Vault name"),
+        operators=_addresses(environ, "REKEY_OPERATORS"),
+        mail_domains=_words(environ, "REKEY_MAIL_DOMAINS", "mail domains separated by commas"),
+        mail_endpoint=_mail_endpoint(environ, cloud),
+        mail_sender=_matching(environ, "REKEY_MAIL_SENDER", MAIL, "the sender's mail address"),
+        storage=_storage(environ),
+    )
+
+
+@functools.cache
+def settings() -> Settings:
+    """Return this process's settings, read once."""
+    return read(os.environ)
+
+
+def _required(environ: Mapping[str, str], name: str, expected: str) -> str:
+    value = environ.get(name, "").strip()
+    if not value:
+        raise SettingError(name, value, expected)
+    return value
+
+
+def _matching(environ: Mapping[str, str], name: str, pattern: re.Pattern[str], expected: str) -> str:
+    value = _required(environ, name, expected)
+    if not pattern.fullmatch(value):
+        raise SettingError(name, value, expected)
+    return value
+
+
+def _words(environ: Mapping[str, str], name: str, expected: str) -> tuple[str, ...]:
+    words = tuple(w.strip() for w in _required(environ, name, expected).split(",") if w.strip())
+    if not words:
+        raise SettingError(name, environ[name], expected)
+    return words
+
+
+def _addresses(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    expected = "mail addresses separated by commas"
+    addresses = _words(environ, name, expected)
+    for address in addresses:
+        if not MAIL.fullmatch(address):
+            raise SettingError(name, address, expected)
+    return addresses
+
+
+def _json[T](name: str, text: str, kind: type[T], expected: str) -> T:
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.DecodeError as error:
+        raise SettingError(name, text, f"{expected} ({error})") from None
+
+
+def _cloud(environ: Mapping[str, str]) -> Cloud:
+    text = environ.get("REKEY_CLOUD", "public").strip()
+    expected = f"one of {', '.join(CLOUDS)}, or a JSON object of endpoints"
+    if text in CLOUDS:
+        return CLOUDS[text]
+    cloud = _json("REKEY_CLOUD", text, Cloud, expected)
+    for field in ("authority", "graph", "resource_manager", "azure_devops"):
+        _https_origin(f"REKEY_CLOUD.{field}", getattr(cloud, field))
+    return cloud
+
+
+def _https_origin(name: str, value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme != "https" or not parts.hostname or f"https://{parts.netloc}" != value or "@" in parts.netloc:
+        raise SettingError(name, value, "an https origin such as https://host, without path")
+    return value
+
+
+def _mail_endpoint(environ: Mapping[str, str], cloud: Cloud) -> str:
+    expected = f"the Communication Services endpoint, https://<name>.{cloud.mail_suffix}"
+    value = _required(environ, "REKEY_MAIL_ENDPOINT", expected).rstrip("/")
+    _https_origin("REKEY_MAIL_ENDPOINT", value)
+    if not value.lower().endswith("." + cloud.mail_suffix):
+        raise SettingError("REKEY_MAIL_ENDPOINT", value, expected)
+    return value
+
+
+def _identities(environ: Mapping[str, str]) -> dict[str, str]:
+    """REKEY_IDENTITY_CLIENT_ID for every plane; REKEY_IDENTITIES, a JSON object, names another per plane."""
+    default = environ.get("REKEY_IDENTITY_CLIENT_ID", "").strip()
+    if not default and "IDENTITY_ENDPOINT" in environ:
+        raise SettingError("REKEY_IDENTITY_CLIENT_ID", "", "the client id of the app's user-assigned identity")
+    text = environ.get("REKEY_IDENTITIES", "{}")
+    named = _json("REKEY_IDENTITIES", text, dict[str, str], f"a JSON object with keys among {', '.join(PLANES)}")
+    chosen = (dict.fromkeys(PLANES, default) if default else {}) | named
+    for plane, client_id in chosen.items():
+        if plane not in PLANES or not GUID.fullmatch(client_id):
+            raise SettingError(
+                "REKEY_IDENTITIES" if plane in named else "REKEY_IDENTITY_CLIENT_ID",
+                f"{plane}: {client_id}",
+                f"client ids (GUIDs) for planes among {', '.join(PLANES)}",
+            )
+    return chosen
+
+
+def _scopes(environ: Mapping[str, str]) -> tuple[Scope, ...]:
+    expected = "a JSON list of {vaults, applications, organizations: {name: [projects]}, resources}"
+    text = _required(environ, "REKEY_SCOPES", expected)
+    scopes = _json("REKEY_SCOPES", text, tuple[Scope, ...], expected)
+    names = [vault for scope in scopes for vault in scope.vaults]
+    if not names:
+        raise SettingError("REKEY_SCOPES", text, "at least one scope with at least one vault")
+    for name in names:
+        if not VAULT_NAME.fullmatch(name):
+            raise SettingError("REKEY_SCOPES", name, "Key Vault names: 3 to 24 letters, digits and single hyphens")
+    return scopes
+
+
+def _storage(environ: Mapping[str, str]) -> str:
+    """The app's own storage account, named as the Functions host names it: connection string or identity-based."""
+    origin = environ.get("AzureWebJobsStorage__blobServiceUri", "").strip().rstrip("/")
+    if origin:
+        return _https_origin("AzureWebJobsStorage__blobServiceUri", origin)
+    account = environ.get("AzureWebJobsStorage__accountName", "").strip()
+    if account:
+        return f"https://{account}.blob.core.windows.net"
+    return _required(environ, "AzureWebJobsStorage", "a connection string, or set AzureWebJobsStorage__blobServiceUri")
