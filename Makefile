@@ -1,0 +1,37 @@
+# Every target sets up what it needs: .venv (Python 3.13) and local/azurite/node_modules, both inside this folder.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test check bench lock clean
+
+PYTHON := .venv/bin/python
+ARGS ?=
+WORKERS ?= 2
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  ARGS=\"...\" goes to what is run: make test ARGS=\"-k policy\", make demo ARGS=\"--json\""
+
+setup: ## install what is missing, inside this folder only (all others do this first)
+	@tools/setup.sh
+
+demo: setup ## one rotation, live, against simulated Azure (KIND=<credential kind>)
+	@$(PYTHON) -m local.demo $(if $(KIND),--kind "$(KIND)") $(ARGS)
+
+up: setup ## the app and simulated Azure on this machine, until Ctrl-C
+	@$(PYTHON) -m local.up $(ARGS)
+
+test: setup ## the whole suite (WORKERS=2)
+	@$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
+
+check: setup ## format, lint, types, import rules, locks
+	@$(PYTHON) -m tools.check $(ARGS)
+
+bench: setup ## count requests, sign-ins, handshakes; compare import time
+	@$(PYTHON) -m tests.bench $(ARGS)
+
+lock: setup ## compile requirements*.txt from pyproject.toml (ARGS=--upgrade for newer versions)
+	@$(PYTHON) -m tools.lock $(ARGS)
+
+clean: ## remove everything that setup, tests and demo made
+	@rm -rf .venv .python .rekey local/azurite/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""What keeps the project honest: locks, lints and the one command that runs every check."""

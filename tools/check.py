@@ -1,0 +1,64 @@
+"""Runs every check that needs no running app, all of them even when one fails, and names what failed."""
+
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+CODE = ("function_app.py", "triggers", "orchestrators", "activities", "rekey", "local", "tests", "tools")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One command; it passes when it exits 0, and says nothing more in that case."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+def _module(name: str, module: str, *arguments: str) -> Check:
+    return Check(name, (sys.executable, "-m", module, *arguments))
+
+
+def checks(root: Path) -> tuple[Check, ...]:
+    """All checks, over those of the project's folders that exist."""
+    code = tuple(path for path in CODE if (root / path).exists())
+    return (
+        _module("format", "ruff", "format", "--check", "--quiet", "."),
+        _module("lint", "ruff", "check", "--quiet", "."),
+        _module("rules", "tools.lint"),
+        Check("imports", (str(Path(sys.executable).parent / "lint-imports"), "--no-logo")),
+        _module("types", "mypy", "--no-error-summary", *code),
+        _module("locks", "tools.lock", "--check"),
+    )
+
+
+def _passes(check: Check) -> bool:
+    started = time.monotonic()
+    done = subprocess.run(
+        check.command, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+    verdict = "FAILED" if done.returncode else "ok"
+    print(f"check: {check.name:8} {verdict:6} {time.monotonic() - started:5.1f} s", flush=True)
+    if done.returncode:
+        print(f"{done.stdout}{done.stderr}".rstrip(), flush=True)
+    return not done.returncode
+
+
+def main(names: list[str]) -> int:
+    """Run the checks named, or all; 1 if one failed, 2 for a name that doesn't exist."""
+    known = checks(ROOT)
+    unknown = set(names) - {check.name for check in known}
+    if unknown:
+        print(f"check: no check is called {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 2
+    failed = [check.name for check in known if (not names or check.name in names) and not _passes(check)]
+    if failed:
+        print(f"check: failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
