@@ -1,8 +1,8 @@
 """What every simulated service shares on the wire: its interface, its errors, and who is calling."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -54,11 +54,35 @@ class Service(Protocol):
         ...
 
     def seed(self, document: dict[str, Any]) -> None:
-        """Take this service's part of a `/_sim/seed` document; bad input is a ValueError naming field and value."""
+        """Take this service's part out of a whole `/_sim/seed` document; a ValueError names field and value.
+
+        Absent part: nothing to do. Seeding is additive, keyed by name. Handlers and this run on one event loop.
+        """
         ...
 
     def state(self) -> dict[str, Any]:
         """Return the service's state for `/_sim/state`, secret values included (tests judge by it)."""
+        ...
+
+
+@runtime_checkable
+class HearsTime(Protocol):
+    """A service that wants to know when the simulated clock was moved."""
+
+    def time_moved(self) -> Awaitable[None] | None:
+        """Do what falls due; called after the clock was moved, awaited where it is a coroutine function."""
+        ...
+
+
+@runtime_checkable
+class TellsSeeded(Protocol):
+    """A service that adds to the answer of `/_sim/seed`."""
+
+    def seeded(self) -> dict[str, Any] | Awaitable[dict[str, Any]]:
+        """Return what the last seeding made (ids, versions, urls; no secret values); called once after each.
+
+        It is called after every service took its part, and awaited where it is a coroutine function.
+        """
         ...
 
 
