@@ -1,0 +1,1 @@
+"""The project's own rules, one concern a file; each rule reads one parsed file and yields findings."""
