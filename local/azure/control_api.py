@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -135,7 +135,8 @@ def _step(document: Any, now: datetime) -> timedelta:
         case {"advance": str() as duration}:
             return msgspec.convert(duration, timedelta)
         case {"now": str() as moment}:
-            return datetime.fromisoformat(moment) - now
+            then = datetime.fromisoformat(moment)
+            return (then if then.tzinfo else then.replace(tzinfo=UTC)) - now
         case _:
             pass
     raise ValueError(f"time: got {document!r}, expected {{'now': iso time}} or {{'advance': seconds or duration}}")

@@ -1,16 +1,30 @@
 """Speaks the managed identity endpoint of App Service and Functions, api-version 2019-08-01."""
 
+import secrets
+import time
+import uuid
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.azure.cloud import Cloud
+from local.azure.directory import Identity
+from local.azure.entra import known_resource
 from local.azure.request_log import RequestLog
+from local.azure.tokens import Subject
+
+SERVICE = "managed-identity"
+_TOKEN_SECONDS = 86_400
+_NOT_FOUND = "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId."
 
 
 class ManagedIdentityEndpoint:
-    """Hands tokens to whoever knows the identity header."""
+    """Hands tokens to whoever knows the identity header.
+
+    Without a client id it answers for the only identity there is, as if that were the system-assigned one.
+    """
 
     def __init__(self, cloud: Cloud, log: RequestLog, header: str) -> None:
         self._cloud = cloud
@@ -19,7 +33,69 @@ class ManagedIdentityEndpoint:
 
     def app(self) -> Starlette:
         """Return the endpoint as an application."""
-        return Starlette(routes=[Route("/msi/token", self._token)])
+        return Starlette(routes=[Route("/msi/token", self._logged)])
 
-    async def _token(self, _request: Request) -> Response:
-        return JSONResponse({}, 501)
+    async def _logged(self, request: Request) -> Response:
+        client = request.client
+        entry = self._log.add(
+            at=self._cloud.clock.now().isoformat(),
+            service=SERVICE,
+            method=request.method,
+            host=request.url.hostname or "",
+            path=request.url.path,
+            query=request.url.query,
+            connection=f"{client.host}:{client.port}" if client else "",
+            user_agent=request.headers.get("user-agent"),
+            x_ms_client_request_id=request.headers.get("x-ms-client-request-id"),
+            caller=request.query_params.get("client_id"),
+        )
+        response = self._token(request)
+        entry.status = response.status_code
+        return response
+
+    def _token(self, request: Request) -> Response:
+        header = request.headers.get("x-identity-header")
+        if header is None:
+            return _refusal(401, "Unauthorized")
+        if not secrets.compare_digest(header, self._header):
+            return _refusal(403, "Forbidden")
+        if request.query_params.get("api-version") != "2019-08-01":
+            return _refusal(400, "The api-version is not supported, expected 2019-08-01.")
+        resource = request.query_params.get("resource", "")
+        if not known_resource(self._cloud, resource):
+            return _refusal(400, f"AADSTS500011: The resource principal named {resource} was not found.")
+        identity = self._identity(request)
+        return self._answer(identity, resource) if identity else _refusal(400, _NOT_FOUND)
+
+    def _identity(self, request: Request) -> Identity | None:
+        directory = self._cloud.directory
+        if client_id := request.query_params.get("client_id"):
+            return directory.identity_by_client_id(client_id)
+        if object_id := request.query_params.get("principal_id"):
+            return next((i for i in directory.identities.values() if i.object_id == object_id.lower()), None)
+        identities = list(directory.identities.values())
+        return identities[0] if len(identities) == 1 else None
+
+    def _answer(self, identity: Identity, resource: str) -> Response:
+        subject = Subject(
+            tenant=self._cloud.tenant,
+            client_id=identity.client_id,
+            object_id=identity.object_id,
+            audience=resource,
+            app_roles=identity.app_roles,
+        )
+        return JSONResponse(
+            {
+                "access_token": self._cloud.tokens.issue(subject, _TOKEN_SECONDS),
+                # By the machine's clock, which is the one that the client compares it with.
+                "expires_on": str(int(time.time()) + _TOKEN_SECONDS),
+                "resource": resource,
+                "token_type": "Bearer",
+                "client_id": identity.client_id,
+            }
+        )
+
+
+def _refusal(status: int, message: str) -> Response:
+    body = {"statusCode": status, "message": message, "correlationId": str(uuid.uuid4())}
+    return JSONResponse(body, status)

@@ -129,7 +129,15 @@ def _context(ca: trustme.CA) -> ssl.SSLContext:
 
 
 def _server(app: ASGIApp, context: ssl.SSLContext | None) -> _Server:
-    config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=2)
+    config = uvicorn.Config(
+        app,
+        log_level="error",
+        access_log=False,
+        lifespan="off",
+        proxy_headers=False,
+        timeout_keep_alive=300,
+        timeout_graceful_shutdown=2,
+    )
     config.load()
     config.ssl = context
     return _Server(config)

@@ -4,15 +4,17 @@ import time
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
-from jwt.types import Options
 
 from local.azure.clock import Clock
 from local.azure.wire import Caller
+
+if TYPE_CHECKING:
+    from jwt.types import Options
 
 _ALGORITHM = "RS256"
 

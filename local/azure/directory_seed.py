@@ -1,0 +1,146 @@
+"""Knows the directory's part of a seed document: identities, applications, their owners and passwords."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from local.azure.clock import Clock
+from local.azure.directory import Application, Directory, Identity, User, new_id
+from local.azure.seeds import mapping, parsed
+
+# Seeded passwords were written long ago: neither propagation nor read lag concerns them.
+_SEEDED_AGE = timedelta(days=1)
+_DEFAULT_LIFETIME = timedelta(days=180)
+
+
+class PasswordSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One password; `days` from now or `expires` say when it ends (default: 180 days)."""
+
+    display_name: str | None = None
+    days: float | None = None
+    expires: datetime | None = None
+    starts: datetime | None = None
+
+
+class UserSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A person who owns an application."""
+
+    user_principal_name: str
+    display_name: str = ""
+    mail: str | None = None
+
+
+class IdentitySeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A managed identity; ids are generated where they are not given."""
+
+    client_id: uuid.UUID | None = None
+    object_id: uuid.UUID | None = None
+    app_roles: frozenset[str] = frozenset()
+
+
+class ApplicationSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An application registration; an owner is the name of an identity, or a user."""
+
+    client_id: uuid.UUID | None = None
+    object_id: uuid.UUID | None = None
+    sign_in_audience: Literal[
+        "AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount"
+    ] = "AzureADMyOrg"
+    owners: tuple[str | UserSeed, ...] = ()
+    passwords: tuple[PasswordSeed, ...] = ()
+    service_principal: bool = True
+    app_roles: frozenset[str] = frozenset()
+
+
+class DirectorySeeder:
+    """Puts identities and applications into a directory and remembers which the last document named."""
+
+    def __init__(self, directory: Directory, clock: Clock) -> None:
+        self._directory = directory
+        self._clock = clock
+
+    def take(self, document: dict[str, Any]) -> None:
+        """Take `identities` and `applications`; a ValueError names the field that is wrong."""
+        for name, part in mapping(document.get("identities"), "identities").items():
+            self._identity(name, parsed(part, IdentitySeed, f"identities.{name}"))
+        for name, part in mapping(document.get("applications"), "applications").items():
+            self._application(name, parsed(part, ApplicationSeed, f"applications.{name}"))
+
+    def _identity(self, name: str, wanted: IdentitySeed) -> None:
+        found = self._directory.identities.setdefault(name, Identity(name))
+        found.client_id = str(wanted.client_id or found.client_id)
+        found.object_id = str(wanted.object_id or found.object_id)
+        found.app_roles |= wanted.app_roles
+
+    def _application(self, name: str, wanted: ApplicationSeed) -> None:
+        owners = [self._owner(name, owner) for owner in wanted.owners]
+        found = self._directory.applications.setdefault(name, Application(name, self._clock.now()))
+        found.app_id = str(wanted.client_id or found.app_id)
+        found.object_id = str(wanted.object_id or found.object_id)
+        found.audience = wanted.sign_in_audience
+        found.app_roles |= wanted.app_roles
+        found.service_principal = (found.service_principal or new_id()) if wanted.service_principal else None
+        found.owners += [owner for owner in owners if owner not in found.owners]
+        for password in wanted.passwords:
+            self._password(found, password)
+
+    def _owner(self, application: str, owner: str | UserSeed) -> str:
+        if isinstance(owner, str):
+            if owner not in self._directory.identities:
+                known = sorted(self._directory.identities)
+                raise ValueError(f"applications.{application}.owners: got {owner!r}, expected one of {known} or a user")
+            return self._directory.identities[owner].object_id
+        users = self._directory.users
+        new = User(owner.display_name or owner.user_principal_name, owner.mail, owner.user_principal_name)
+        return users.setdefault(owner.user_principal_name, new).object_id
+
+    def _password(self, application: Application, wanted: PasswordSeed) -> None:
+        now = self._clock.now()
+        lifetime = _DEFAULT_LIFETIME if wanted.days is None else timedelta(days=wanted.days)
+        end = _aware(wanted.expires) if wanted.expires else now + lifetime
+        start = _aware(wanted.starts) if wanted.starts else min(now, end) - _SEEDED_AGE
+        self._directory.add_password(application, wanted.display_name, start, end, age=_SEEDED_AGE)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def told(directory: Directory, *, values: bool) -> dict[str, Any]:
+    """Return the directory as JSON; with `values` the passwords themselves too."""
+    return {
+        "identities": {i.name: _identity(i) for i in directory.identities.values()},
+        "applications": {a.name: _application(a, values=values) for a in directory.applications.values()},
+        "users": {
+            user.user_principal_name: {"object_id": user.object_id, "mail": user.mail}
+            for user in directory.users.values()
+        },
+    }
+
+
+def _identity(identity: Identity) -> dict[str, Any]:
+    roles = sorted(identity.app_roles)
+    return {"client_id": identity.client_id, "object_id": identity.object_id, "app_roles": roles}
+
+
+def _application(application: Application, *, values: bool) -> dict[str, Any]:
+    return {
+        "client_id": application.app_id,
+        "object_id": application.object_id,
+        "service_principal": application.service_principal,
+        "sign_in_audience": application.audience,
+        "owners": application.owners,
+        "passwords": [
+            {
+                "key_id": password.key_id,
+                "display_name": password.display_name,
+                "start": password.start.isoformat(),
+                "end": password.end.isoformat(),
+                "removed": password.removed.isoformat() if password.removed else None,
+                **({"value": password.value} if values else {}),
+            }
+            for password in application.passwords
+        ],
+    }
