@@ -72,6 +72,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Tell whether secrets of that vault may name this application (client id)."""
         return any(client_id.lower() == a.lower() for s in self.scope_of(vault) for a in s.applications)
 
+    def allows_organization(self, vault: str, organization: str) -> bool:
+        """Tell whether secrets of that vault may name a project of this Azure DevOps organization."""
+        return any(organization.lower() == name.lower() for s in self.scope_of(vault) for name in s.organizations)
+
     def allows_project(self, vault: str, organization: str, project: str) -> bool:
         """Tell whether secrets of that vault may name this Azure DevOps project."""
         return any(
