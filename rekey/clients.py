@@ -1,5 +1,239 @@
-"""Makes every SDK client and credential there is, once per process and endpoint."""
+"""Makes every SDK client and credential there is: one per endpoint and process, pinned to that endpoint.
+
+SDKs are imported when their client is first asked for, so that a process pays only for what it uses. Redirects are
+never followed, and a request that would leave its client's origin is refused before a token is fetched: azure-core's
+bearer policy would send one to any host it is pointed at, and so would kiota's with explicit scopes.
+"""
+
+import base64
+import functools
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from rekey.errors import PermanentError
+from rekey.settings import Settings, settings
+
+if TYPE_CHECKING:
+    import httpx
+    from azure.communication.email.aio import EmailClient
+    from azure.core import AsyncPipelineClient
+    from azure.core.credentials_async import AsyncTokenCredential
+    from azure.core.pipeline.policies import SansIOHTTPPolicy
+    from azure.core.rest import AsyncHttpResponse, HttpRequest
+    from azure.keyvault.secrets.aio import SecretClient
+    from azure.storage.blob.aio import ContainerClient
+    from msgraph.graph_service_client import GraphServiceClient
+
+TIMEOUTS: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 30}
+"""Seconds; a step is retried by its orchestrator, so that no single call needs to wait long."""
+
+NO_RETRY: dict[str, Any] = {"retry_total": 0}
+"""For a write that isn't idempotent: after a lost answer one looks before repeating (azure-core repeats POST on 503)."""
 
 
 class Clients:
-    """The process's shared clients."""
+    """The process's shared clients. Use them on the one event loop that the Functions worker runs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._made: dict[str, Any] = {}
+        self._known: dict[str, tuple[float, Any]] = {}
+
+    def vault(self, name: str) -> "SecretClient":
+        """Return the client of a vault that settings allow, or of the staging vault; else ScopeError."""
+        if name.lower() != self.settings.staging_vault.lower():
+            self.settings.scope_of(name)
+        return self._once(f"vault {name.lower()}", functools.partial(self._vault, name.lower()))
+
+    def graph(self) -> "GraphServiceClient":
+        """Return the Microsoft Graph client; it repeats nothing on its own."""
+        return self._once("graph", self._graph)
+
+    def azure_devops(self) -> "AsyncPipelineClient[HttpRequest, AsyncHttpResponse]":
+        """Return a pipeline for the Azure DevOps REST API; it repeats nothing on its own."""
+        cloud = self.settings.cloud
+        scope = f"{cloud.azure_devops_resource}/.default"
+        return self._once("azure-devops", lambda: self._pipeline(cloud.azure_devops, "azure-devops", scope))
+
+    def authority(self) -> "AsyncPipelineClient[HttpRequest, AsyncHttpResponse]":
+        """Return a pipeline for Entra's token endpoint: no bearer token, no retries."""
+        return self._once("authority", lambda: self._pipeline(self.settings.cloud.authority))
+
+    def mail(self) -> "EmailClient":
+        """Return the Communication Services client."""
+        return self._once("mail", self._mail)
+
+    def container(self) -> "ContainerClient":
+        """Return the blob container of records, leases and the outbox."""
+        return self._once("storage", self._container)
+
+    def credential(self, plane: str) -> "AsyncTokenCredential":
+        """Return the identity for that plane: the managed identity that settings name, else the developer's sign-in."""
+        client_id = self.settings.identities.get(plane, "")
+        return self._once(f"credential {client_id}", functools.partial(_credential, client_id))
+
+    async def caller(self, plane: str) -> "Caller":
+        """Return who the app is on that plane, read from its own access token (cached by the credential)."""
+        token = await self.credential(plane).get_token(f"{self.settings.cloud.graph}/.default")
+        return _claims(token.token)
+
+    async def remember[T](self, name: str, seconds: float, ask: "Callable[[], Awaitable[T]]") -> T:
+        """Return what `ask` answered within the last `seconds`, asking if need be; errors are not remembered."""
+        known = self._known.get(name)
+        if known is None or known[0] < time.monotonic():
+            known = (time.monotonic() + seconds, await ask())
+            self._known[name] = known
+        answer: T = known[1]
+        return answer
+
+    def _once[T](self, name: str, make: "Callable[[], T]") -> T:
+        if name not in self._made:
+            self._made[name] = make()
+        made: T = self._made[name]
+        return made
+
+    def _vault(self, name: str) -> "SecretClient":
+        from azure.keyvault.secrets.aio import SecretClient
+
+        origin = self.settings.cloud.vault_url(name)
+        return SecretClient(
+            origin,
+            self.credential("vault"),
+            per_call_policies=[_pinned_to(origin)],
+            permit_redirects=False,
+            **TIMEOUTS,
+        )
+
+    def _mail(self) -> "EmailClient":
+        from azure.communication.email.aio import EmailClient
+
+        origin = self.settings.mail_endpoint
+        return EmailClient(
+            origin,
+            self.credential("mail"),
+            per_call_policies=[_pinned_to(origin)],
+            permit_redirects=False,
+            **TIMEOUTS,
+        )
+
+    def _container(self) -> "ContainerClient":
+        from azure.storage.blob.aio import BlobServiceClient
+
+        from rekey.names import CONTAINER
+
+        storage = self.settings.storage
+        if storage.startswith("https://"):
+            service = BlobServiceClient(storage, self.credential("storage"), **TIMEOUTS)
+        else:
+            service = BlobServiceClient.from_connection_string(storage, **TIMEOUTS)
+        return service.get_container_client(CONTAINER)
+
+    def _pipeline(
+        self, origin: str, plane: str = "", scope: str = ""
+    ) -> "AsyncPipelineClient[HttpRequest, AsyncHttpResponse]":
+        from azure.core import AsyncPipelineClient
+        from azure.core.pipeline import policies
+
+        chain: list[Any] = [_pinned_to(origin), policies.RequestIdPolicy(), policies.UserAgentPolicy("rekey")]
+        if scope:
+            chain.append(policies.AsyncBearerTokenCredentialPolicy(self.credential(plane), scope))
+        return AsyncPipelineClient(origin, policies=[*chain, policies.HttpLoggingPolicy()], **TIMEOUTS)
+
+    def _graph(self) -> "GraphServiceClient":
+        from kiota_authentication_azure.azure_identity_authentication_provider import (
+            AzureIdentityAuthenticationProvider,
+        )
+        from msgraph.graph_request_adapter import GraphRequestAdapter
+        from msgraph.graph_service_client import GraphServiceClient
+
+        origin = self.settings.cloud.graph
+        provider = AzureIdentityAuthenticationProvider(
+            self.credential("graph"),
+            scopes=[f"{origin}/.default"],
+            allowed_hosts=[urlsplit(origin).hostname or ""],
+        )
+        adapter = GraphRequestAdapter(provider, client=_graph_transport(origin))
+        adapter.base_url = f"{origin}/v1.0"
+        return GraphServiceClient(request_adapter=adapter)
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """The app's own identity, as its token has it: object id and granted application roles."""
+
+    object_id: str = msgspec.field(name="oid", default="")
+    app_roles: tuple[str, ...] = msgspec.field(name="roles", default=())
+
+
+def _claims(token: str) -> Caller:
+    payload = token.split(".")[1] if token.count(".") == 2 else ""
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)), type=Caller)
+    except (ValueError, msgspec.DecodeError):
+        return Caller()
+
+
+def _credential(client_id: str) -> "AsyncTokenCredential":
+    """Make one credential, never a chain: one that falls through would sign in as somebody else on a bad day."""
+    if client_id:
+        from azure.identity.aio import ManagedIdentityCredential
+
+        return ManagedIdentityCredential(client_id=client_id)
+    from azure.identity.aio import AzureCliCredential
+
+    return AzureCliCredential()
+
+
+def _refuse_elsewhere(origin: str, url: str) -> None:
+    parts = urlsplit(url)
+    if f"{parts.scheme}://{parts.netloc}".lower() != origin.lower():
+        raise PermanentError(
+            "wrong-host",
+            f"a request for {parts.scheme}://{parts.hostname} was stopped: this client speaks to {origin} only",
+            "Nothing was sent. If the service answered with that address, report it to your security team.",
+        )
+
+
+def _pinned_to(origin: str) -> "SansIOHTTPPolicy[Any, Any]":
+    from azure.core.pipeline.policies import SansIOHTTPPolicy
+
+    class PinnedOrigin(SansIOHTTPPolicy[Any, Any]):
+        """Refuses a request that leaves the client's origin, before any token is fetched for it."""
+
+        def on_request(self, request: Any) -> None:
+            _refuse_elsewhere(origin, request.http_request.url)
+
+    return PinnedOrigin()
+
+
+def _graph_transport(origin: str) -> "httpx.AsyncClient":
+    """Graph's default chain without its retries and redirects: it would repeat addPassword after a 503."""
+    import httpx
+    from kiota_http.middleware.options import RedirectHandlerOption, RetryHandlerOption
+    from msgraph_core import GraphClientFactory
+
+    async def refuse_elsewhere(request: httpx.Request) -> None:
+        _refuse_elsewhere(origin, str(request.url))
+
+    client = httpx.AsyncClient(
+        timeout=httpx.Timeout(TIMEOUTS["read_timeout"], connect=TIMEOUTS["connection_timeout"]),
+        http2=True,
+        event_hooks={"request": [refuse_elsewhere]},
+    )
+    options = {
+        RetryHandlerOption.get_key(): RetryHandlerOption(max_retries=0, should_retry=False),
+        RedirectHandlerOption.get_key(): RedirectHandlerOption(max_redirect=0, should_redirect=False),
+    }
+    with_middleware: httpx.AsyncClient = GraphClientFactory.create_with_default_middleware(
+        client=client, options=options
+    )
+    return with_middleware
+
+
+@functools.cache
+def clients() -> Clients:
+    """Return this process's clients, made from its settings."""
+    return Clients(settings())

@@ -76,10 +76,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rotation(msgspec.Struct, frozen=True, kw_only=True):
-    """What every step of one rotation is told; `read_policy` fills all but the first four fields.
+    """What every step of one rotation is told.
 
-    `old_version` is the Key Vault version that was current; `old_key_id` is the credential it holds, only if that
-    could be proved (else None: it is left to expire). `expires` is the end date of the old version, None if it has none.
+    `old_version` is the Key Vault version that was current and `expires` its end date (None: it has none). The tagged ids
+    are what its tags claim. Preflight adds `object_id`, the issuer's own id of what the credential belongs to, and
+    `old_key_id`, the credential that the old version holds if that could be proved (None: it is left to expire).
     """
 
     id: str
@@ -92,11 +93,44 @@ class Rotation(msgspec.Struct, frozen=True, kw_only=True):
     expires: datetime | None = None
     tagged_key_id: str | None = None
     tagged_rotation_id: str | None = None
+    object_id: str = ""
+    old_key_id: str | None = None
+
+    def knowing(self, facts: "Facts") -> "Rotation":
+        """Return this rotation with what preflight found out."""
+        return msgspec.structs.replace(self, object_id=facts.object_id, old_key_id=facts.old_key_id)
 
     def deadline(self) -> datetime:
-        """Return until when a rotation that is stuck after the switch keeps trying (the old credential's end, or 7 days)."""
+        """Return until when a stuck rotation keeps trying after the switch: the old credential's end, or 7 days."""
         week = self.started + timedelta(days=7)
         return self.expires if self.expires and self.expires > self.started else week
+
+
+class ConsumerTarget(msgspec.Struct, frozen=True):
+    """One consumer after preflight: `object_id` is the service's own id of the object, which its lease is taken for."""
+
+    kind: str
+    uri: str
+    object_id: str
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What preflight found: `longest` is the latest end date the tenant's policy allows (None: no limit known)."""
+
+    object_id: str
+    display_name: str
+    owners: tuple[str, ...] = ()
+    old_key_id: str | None = None
+    longest: datetime | None = None
+    consumers: tuple[ConsumerTarget, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What `read_policy` decided: the rotation to walk, or why there is nothing to do."""
+
+    rotation: Rotation | None = None
+    not_due: str = ""
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,7 +208,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to tell: facts only, the words are in `rekey/notices/templates`.
 
     `to` is resolved and filtered before it gets here. `key` makes two notices of one kind in one rotation different
-    (for instance two failures); together with rotation and recipients it is the mail's identity.
+    (for instance two failures); together with rotation and recipients it is the mail's identity. `remarks` is what the
+    reader must know and nothing else says: what was not checked, what was left to expire.
     """
 
     kind: NoticeKind
@@ -195,7 +230,6 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     what_to_do: str = ""
     remarks: tuple[str, ...] = ()
-    """Things the reader must know and nobody else says: what was not checked, what was left to expire."""
 
 
 def encode(value: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol
 import msgspec
 
 from rekey.clients import Clients
-from rekey.model import Rotation
+from rekey.model import ConsumerTarget, Facts, Rotation
 from rekey.secret_value import SecretValue
 from rekey.settings import Settings
 
@@ -25,20 +25,6 @@ class Permission(msgspec.Struct, frozen=True):
     grant: str
 
 
-class CredentialFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What preflight learns of a credential before anything changes.
-
-    `old_key_id` is the credential the current version holds, if that could be proved; `remark` says so if it couldn't.
-    `longest` is the latest end date the tenant's policy allows, None if there is no limit or it may not be read.
-    """
-
-    display_name: str
-    owners: tuple[str, ...] = ()
-    old_key_id: str | None = None
-    longest: datetime | None = None
-    remarks: tuple[str, ...] = ()
-
-
 class NewCredential(msgspec.Struct, frozen=True, kw_only=True):
     """A credential the issuer has just made. Never leaves the activity that asked for it."""
 
@@ -48,7 +34,7 @@ class NewCredential(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConsumerFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What preflight learns of a consumer: the id its lease is taken for, and what the reader should know."""
+    """What preflight learns of a consumer: the service's own id of the object, and what the reader should know."""
 
     object_id: str
     remarks: tuple[str, ...] = ()
@@ -68,7 +54,7 @@ class CredentialKind(Protocol):
         """Return the target's normal form; InputError if it is malformed, ScopeError if the vault may not name it."""
         ...
 
-    async def inspect(self, rotation: Rotation, current: SecretValue) -> CredentialFacts:
+    async def inspect(self, rotation: Rotation, current: SecretValue) -> Facts:
         """Check that the credential can be rotated, changing nothing; PermanentError names what is missing."""
         ...
 
@@ -105,10 +91,10 @@ class ConsumerKind(Protocol):
         """Check that the consumer exists and may be edited, changing nothing; PermanentError names what is missing."""
         ...
 
-    async def update(self, rotation: Rotation, uri: str, value: SecretValue) -> None:
+    async def update(self, rotation: Rotation, target: ConsumerTarget, value: SecretValue) -> None:
         """Read, merge and write back the whole object with the new value. The caller holds the object's lease."""
         ...
 
-    async def confirm(self, rotation: Rotation, uri: str) -> str:
+    async def confirm(self, rotation: Rotation, target: ConsumerTarget) -> str:
         """Return how the new value was confirmed; NotYetError while it isn't."""
         ...

@@ -1,0 +1,95 @@
+"""Turns what Azure SDKs raise into Rekey's errors, without quoting a service that might echo a secret."""
+
+import contextlib
+from collections.abc import Iterator
+
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestError,
+)
+
+from rekey.errors import NotYetError, PermanentError, RekeyError, UnclearError
+
+TRANSIENT = frozenset({408, 409, 412, 500, 502, 503, 504})
+MAY_HAVE_HAPPENED = frozenset({408, 500, 502, 503, 504})
+
+
+@contextlib.contextmanager
+def translated(where: str, *, repeatable: bool = True, forbidden: str = "") -> Iterator[None]:
+    """Re-raise an SDK's error from the block as a RekeyError about `where`.
+
+    `repeatable=False` marks a write that must not simply be repeated: a lost answer becomes UnclearError.
+    `forbidden` says how to grant what a 403 misses. The SDK's error is not chained: a step's traceback is kept in clear.
+    """
+    try:
+        yield
+    except AzureError as error:
+        found = of_sdk(error, where, repeatable=repeatable, forbidden=forbidden)
+    else:
+        return
+    raise found from None
+
+
+def of_sdk(error: AzureError, where: str, *, repeatable: bool, forbidden: str = "") -> RekeyError:
+    """Return the RekeyError that `error` amounts to."""
+    if isinstance(error, HttpResponseError) and error.status_code is not None:
+        return of_status(
+            error.status_code,
+            where,
+            repeatable=repeatable,
+            forbidden=forbidden,
+            service_code=_service_code(error),
+            retry_after=retry_after(error.response.headers) if error.response is not None else None,
+        )
+    if isinstance(error, ClientAuthenticationError):
+        return NotYetError("sign-in-failed", f"{where}: the app's identity could not get a token")
+    if isinstance(error, ServiceRequestError) or repeatable:
+        return NotYetError("unreachable", f"{where}: no answer ({type(error).__name__})")
+    return UnclearError("answer-lost", f"{where}: the answer to a write was lost ({type(error).__name__})")
+
+
+def of_status(
+    status: int,
+    where: str,
+    *,
+    repeatable: bool = True,
+    forbidden: str = "",
+    service_code: str = "",
+    retry_after: float | None = None,
+) -> RekeyError:
+    """Return the RekeyError for an HTTP status; `service_code` is the service's own error code, if it has one."""
+    said = f"{where}: HTTP {status}" + (f" {service_code}" if service_code else "")
+    if status == 429:
+        return NotYetError("throttled", said, retry_after)
+    if status in MAY_HAVE_HAPPENED and not repeatable:
+        return UnclearError("answer-unclear", said)
+    if status in TRANSIENT:
+        return NotYetError("service-unavailable" if status >= 500 else "conflict", said, retry_after)
+    if status == 401:
+        return PermanentError(
+            "unauthorized", said, "Check that the app's identity exists and is known to this service."
+        )
+    if status == 403:
+        return PermanentError(
+            "forbidden", said, forbidden or "Grant the app's identity the permission that is missing."
+        )
+    if status == 404:
+        return PermanentError("not-found", said, "Check the name in the secret's tags.")
+    return PermanentError("refused", said, "See the service's own documentation of that code.")
+
+
+def retry_after(headers: object) -> float | None:
+    """Return the seconds a Retry-After header asks for; None without one, or with a date."""
+    value = getattr(headers, "get", lambda _: None)("Retry-After")
+    try:
+        return max(0.0, float(value)) if value is not None else None
+    except ValueError:
+        return None
+
+
+def _service_code(error: HttpResponseError) -> str:
+    inner = getattr(error.error, "innererror", None) or {}
+    code = inner.get("code") if isinstance(inner, dict) else None
+    return str(code or getattr(error.error, "code", None) or getattr(error, "error_code", None) or "")

@@ -1,0 +1,1 @@
+"""One consumer kind per file; they never import each other."""

@@ -1,0 +1,1 @@
+"""One credential kind per file; they never import each other."""

@@ -1,0 +1,176 @@
+"""Rotates a password of an Entra application (client secret): Graph issues it, the token endpoint proves it.
+
+Source: https://learn.microsoft.com/graph/api/application-addpassword. The value is shown once; a new one is refused for
+seconds to minutes with AADSTS7000215 while the directory replicates; the same code says for good that it is wrong.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+
+from rekey import names
+from rekey.azure_errors import of_status, retry_after, translated
+from rekey.clients import Clients
+from rekey.credentials.entra_graph import GRANT, Application, EntraGraph, Password
+from rekey.errors import InputError, NotYetError, PermanentError, ScopeError
+from rekey.model import Facts, Rotation
+from rekey.ports import NewCredential, Permission
+from rekey.secret_value import SecretValue
+from rekey.settings import GUID, Settings
+
+POLICY_REMEMBERED = 3600.0
+"""Seconds the tenant's app management policy is believed: one read an hour and process, not one per rotation."""
+
+NOT_KNOWN_YET = 7000215
+CLOCKS = timedelta(days=1)
+"""How far a version's end date may be from its password's, when a password made by hand is recognised by both."""
+
+
+class EntraAppPassword:
+    """A password of the application with that client id."""
+
+    permissions: ClassVar[tuple[Permission, ...]] = (
+        Permission(
+            "graph", "Application.ReadWrite.OwnedBy", "addPassword, removePassword on owned applications", GRANT
+        ),
+        Permission("graph", "Policy.Read.All", "clamping the lifetime to the tenant's policy (optional)", ""),
+    )
+    reveals_once: ClassVar[bool] = True
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    @staticmethod
+    def check_target(target: str, vault: str, settings: Settings) -> str:
+        """Return the client id in lower case; InputError if it is no GUID, ScopeError if the vault may not name it."""
+        if not GUID.fullmatch(target):
+            raise InputError("application (client) id", target, "a GUID")
+        if not settings.allows_application(vault, target):
+            raise ScopeError("application (client) id", target, f"an application REKEY_SCOPES binds to vault {vault}")
+        return target.lower()
+
+    async def inspect(self, rotation: Rotation, current: SecretValue) -> Facts:
+        """Check ownership, room and the tenant's policy; find out which password the current version holds."""
+        application = await self._application(rotation)
+        await self._require_ownership(rotation, application)
+        if application.room() == 0:
+            raise PermanentError(
+                "no-room",
+                f"application {rotation.policy.credential.target} holds as many passwords as it may",
+                "Remove a password of this application that nobody uses, then retry.",
+            )
+        longest, remark = await self._longest()
+        old = _recognised(rotation, application, self._clients.settings.deployment, current)
+        remarks = [remark] if remark else []
+        if old is None:
+            remarks.append(_LEFT_ALONE)
+        return Facts(
+            object_id=application.object_id,
+            display_name=application.display_name,
+            owners=tuple(mail for mail in application.owners.values() if mail),
+            old_key_id=old.key_id if old else None,
+            longest=longest,
+            remarks=tuple(remarks),
+        )
+
+    async def generate(self, rotation: Rotation, label: str, expires: datetime) -> NewCredential:
+        """Ask Graph for a password under `label`; UnclearError if it may have been made without our knowing its value."""
+        return await self._graph().add_password(rotation.object_id, label, expires)
+
+    async def labelled(self, rotation: Rotation, label: str) -> Sequence[str]:
+        """Return the key ids under `label`; Graph's reads lag its writes by seconds, so an empty answer proves little."""
+        application = await self._application(rotation)
+        return [p.key_id for p in application.labelled(label)]
+
+    async def remove(self, rotation: Rotation, key_id: str) -> None:
+        """Remove that password from the application."""
+        await self._graph().remove_password(rotation.object_id, key_id)
+
+    async def verify(self, rotation: Rotation, value: SecretValue) -> None:
+        """Sign in with the value once: NotYetError on AADSTS7000215, PermanentError on any other refusal."""
+        settings = self._clients.settings
+        request = HttpRequest(
+            "POST",
+            f"{settings.cloud.authority}/{settings.tenant_id}/oauth2/v2.0/token",
+            data={
+                "grant_type": "client_credentials",
+                "client_id": rotation.policy.credential.target,
+                "client_secret": value.reveal(),
+                "scope": f"{settings.cloud.graph}/.default",
+            },
+        )
+        with translated("Entra token endpoint"):
+            response = await self._clients.authority().send_request(request)
+        _judge_sign_in(response)
+
+    def _graph(self) -> EntraGraph:
+        return EntraGraph(self._clients.graph())
+
+    async def _application(self, rotation: Rotation) -> Application:
+        return await self._graph().application(rotation.policy.credential.target)
+
+    async def _require_ownership(self, rotation: Rotation, application: Application) -> None:
+        me = await self._clients.caller("graph")
+        if me.object_id in application.owners or "Application.ReadWrite.All" in me.app_roles:
+            return
+        client_id = rotation.policy.credential.target
+        raise PermanentError(
+            "not-owner",
+            f"the app's identity {me.object_id} doesn't own application {client_id}",
+            f"az ad app owner add --id {client_id} --owner-object-id {me.object_id}",
+        )
+
+    async def _longest(self) -> tuple[datetime | None, str]:
+        try:
+            lifetime = await self._clients.remember(
+                "longest-password", POLICY_REMEMBERED, self._graph().longest_lifetime
+            )
+        except PermanentError as error:
+            if error.code != "forbidden":
+                raise
+            return None, "The tenant's app management policy was not read (Policy.Read.All is not granted)."
+        return (datetime.now(UTC) + lifetime if lifetime else None), ""
+
+
+_LEFT_ALONE = (
+    "Rekey can't prove which password of the application the old version holds, so it leaves that one alone until it "
+    "expires. Set the tag rekey-adopt=true to let Rekey recognise it by its first three characters and its dates."
+)
+
+
+def _recognised(rotation: Rotation, application: Application, deployment: str, current: SecretValue) -> Password | None:
+    """A key id in a tag is believed only if the issuer's label agrees: tags are written by others."""
+    for password in application.passwords:
+        if password.key_id == rotation.tagged_key_id and rotation.tagged_rotation_id:
+            if password.label == names.label(deployment, rotation.tagged_rotation_id):
+                return password
+    return _adopted(rotation, application, current) if rotation.policy.adopt else None
+
+
+def _adopted(rotation: Rotation, application: Application, current: SecretValue) -> Password | None:
+    """Exactly one password must match the old value's hint and the version's end date."""
+    matching = [
+        p
+        for p in application.passwords
+        if p.hint == current.hint() and (rotation.expires is None or abs(p.end - rotation.expires) <= CLOCKS)
+    ]
+    return matching[0] if len(matching) == 1 else None
+
+
+def _judge_sign_in(response: AsyncHttpResponse) -> None:
+    if response.status_code == 200:
+        return
+    try:
+        codes = [int(code) for code in response.json().get("error_codes", [])]
+    except (ValueError, AttributeError):
+        codes = []
+    if NOT_KNOWN_YET in codes:
+        raise NotYetError("not-known-yet", "Entra doesn't know the new password everywhere yet (AADSTS7000215)")
+    code = f"AADSTS{codes[0]}" if codes else ""
+    if response.status_code in {400, 401} and code:
+        raise PermanentError("sign-in-refused", f"Entra refuses the new password: {code}", f"Look {code} up.")
+    raise of_status(
+        response.status_code, "Entra token endpoint", service_code=code, retry_after=retry_after(response.headers)
+    )

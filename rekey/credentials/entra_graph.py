@@ -1,0 +1,212 @@
+"""What Microsoft Graph says about an application and its passwords, and what its errors mean."""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
+
+from rekey.azure_errors import of_status
+from rekey.errors import NotYetError, PermanentError, RekeyError, UnclearError
+from rekey.ports import NewCredential
+from rekey.secret_value import SecretValue
+
+if TYPE_CHECKING:
+    from msgraph.generated.models.application import Application as GraphApplication
+    from msgraph.generated.models.password_credential import PasswordCredential
+    from msgraph.graph_service_client import GraphServiceClient
+
+CONFLICT_PAUSE = 5.0
+"""Seconds after Directory_ConcurrencyViolation: "wait briefly and retry", says the service."""
+
+ROOM = {"AzureADMyOrg": None, "AzureADMultipleOrgs": None}
+ROOM_FOR_PERSONAL_ACCOUNTS = 2
+"""Applications open to personal accounts hold two passwords at most."""
+
+
+class Password(msgspec.Struct, frozen=True, kw_only=True):
+    """One password of an application: everything Graph shows, which is never the value (`hint`: its first 3 characters)."""
+
+    key_id: str
+    label: str
+    hint: str
+    start: datetime
+    end: datetime
+
+
+class Application(msgspec.Struct, frozen=True, kw_only=True):
+    """An Entra application; `owners` maps object ids to mail addresses ("" where Graph hides them)."""
+
+    object_id: str
+    display_name: str
+    audience: str
+    passwords: tuple[Password, ...]
+    owners: dict[str, str]
+
+    def room(self) -> int | None:
+        """Return how many more passwords fit, None where only the object's size limits them."""
+        if self.audience in ROOM or not self.audience:
+            return None
+        return max(0, ROOM_FOR_PERSONAL_ACCOUNTS - len(self.passwords))
+
+    def labelled(self, label: str) -> tuple[Password, ...]:
+        """Return the passwords that carry `label`."""
+        return tuple(p for p in self.passwords if p.label == label)
+
+
+class EntraGraph:
+    """Microsoft Graph, as far as passwords of applications go. One HTTP request per call, nothing repeated."""
+
+    def __init__(self, client: "GraphServiceClient") -> None:
+        self._client = client
+
+    async def application(self, client_id: str) -> Application:
+        """Return the application of that client id with passwords and owners; PermanentError if there is none."""
+        from kiota_abstractions.base_request_configuration import RequestConfiguration
+        from msgraph.generated.applications_with_app_id.applications_with_app_id_request_builder import (
+            ApplicationsWithAppIdRequestBuilder,
+        )
+
+        query = ApplicationsWithAppIdRequestBuilder.ApplicationsWithAppIdRequestBuilderGetQueryParameters(
+            select=["id", "appId", "displayName", "signInAudience", "passwordCredentials"], expand=["owners"]
+        )
+        with _translated(f"application {client_id}"):
+            found = await self._client.applications_with_app_id(client_id).get(
+                RequestConfiguration(query_parameters=query)
+            )
+        if found is None or not found.id:
+            raise PermanentError("no-application", f"application {client_id}: Graph answered without an object id")
+        return _application(found)
+
+    async def longest_lifetime(self) -> timedelta | None:
+        """Return the longest life the tenant's policy gives a new password, None if there is no limit.
+
+        Needs Policy.Read.All; without it, PermanentError `forbidden`.
+        """
+        with _translated("policies/defaultAppManagementPolicy"):
+            policy = await self._client.policies.default_app_management_policy.get()
+        restrictions = getattr(policy, "application_restrictions", None) if policy and policy.is_enabled else None
+        return _longest(getattr(restrictions, "password_credentials", None) or ())
+
+    async def add_password(self, object_id: str, label: str, end: datetime) -> NewCredential:
+        """Make a password; a lost or 5xx answer is an UnclearError, for it may have been made."""
+        from msgraph.generated.applications.item.add_password.add_password_post_request_body import (
+            AddPasswordPostRequestBody,
+        )
+        from msgraph.generated.models.password_credential import PasswordCredential
+
+        body = AddPasswordPostRequestBody(password_credential=PasswordCredential(display_name=label, end_date_time=end))
+        with _translated("addPassword", repeatable=False):
+            made = await self._client.applications.by_application_id(object_id).add_password.post(body)
+        if made is None or not made.key_id or not made.secret_text:
+            raise UnclearError("incomplete-answer", "addPassword: Graph answered without key id or value")
+        return NewCredential(
+            key_id=str(made.key_id), expires=made.end_date_time or end, value=SecretValue(made.secret_text)
+        )
+
+    async def remove_password(self, object_id: str, key_id: str) -> None:
+        """Remove a password; one that isn't there is no error, because a retry finds what the first try did."""
+        from msgraph.generated.applications.item.remove_password.remove_password_post_request_body import (
+            RemovePasswordPostRequestBody,
+        )
+
+        try:
+            with _translated("removePassword"):
+                await self._client.applications.by_application_id(object_id).remove_password.post(
+                    RemovePasswordPostRequestBody(key_id=UUID(key_id))
+                )
+        except PermanentError as error:
+            if error.code != "no-such-password":
+                raise
+
+
+def _application(found: "GraphApplication") -> Application:
+    return Application(
+        object_id=found.id or "",
+        display_name=found.display_name or "",
+        audience=found.sign_in_audience or "",
+        passwords=tuple(_password(p) for p in found.password_credentials or ()),
+        owners={o.id: _mail(o) for o in found.owners or () if o.id},
+    )
+
+
+def _password(found: "PasswordCredential") -> Password:
+    if not found.key_id or not found.end_date_time or not found.start_date_time:
+        raise NotYetError("incomplete-answer", "Graph listed a password without key id or dates")
+    return Password(
+        key_id=str(found.key_id),
+        label=found.display_name or "",
+        hint=found.hint or "",
+        start=found.start_date_time,
+        end=found.end_date_time,
+    )
+
+
+def _mail(owner: Any) -> str:
+    return getattr(owner, "mail", None) or ""
+
+
+def _longest(restrictions: Any) -> timedelta | None:
+    """A `passwordAddition` restriction forbids new passwords altogether, a `passwordLifetime` one caps their life."""
+    enabled = [r for r in restrictions if str(getattr(r, "state", "enabled") or "enabled").endswith("enabled")]
+    kinds = [(str(getattr(r.restriction_type, "value", r.restriction_type)), r) for r in enabled]
+    if any(kind == "passwordAddition" for kind, _ in kinds):
+        raise PermanentError(
+            "passwords-forbidden",
+            "the tenant's app management policy forbids new passwords",
+            "Move this application to workload identity federation, or ask the directory team for an exemption.",
+        )
+    limits = [r.max_lifetime for kind, r in kinds if kind == "passwordLifetime" and r.max_lifetime]
+    return min(limits) if limits else None
+
+
+@contextlib.contextmanager
+def _translated(where: str, *, repeatable: bool = True) -> Iterator[None]:
+    import httpx
+    from kiota_abstractions.api_error import APIError
+
+    found: RekeyError
+    try:
+        yield
+    except APIError as error:
+        found = _of_graph(error, where, repeatable=repeatable)
+    except httpx.ConnectError:
+        found = NotYetError("unreachable", f"Microsoft Graph, {where}: no connection")
+    except httpx.HTTPError as error:
+        lost = f"Microsoft Graph, {where}: the answer was lost ({type(error).__name__})"
+        found = NotYetError("unreachable", lost) if repeatable else UnclearError("answer-lost", lost)
+    else:
+        return
+    raise found from None
+
+
+def _of_graph(error: Any, where: str, *, repeatable: bool) -> RekeyError:
+    status = error.response_status_code or 0
+    main = getattr(error, "error", None)
+    code, message = getattr(main, "code", None) or "", getattr(main, "message", None) or ""
+    said = f"Microsoft Graph, {where}: HTTP {status} {code}"
+    if code == "Directory_ConcurrencyViolation" or (status == 409 and not code):
+        return NotYetError("concurrent-change", said, CONFLICT_PAUSE)
+    if "No password credential found" in message:
+        return PermanentError("no-such-password", said)
+    if status == 403:
+        return PermanentError("forbidden", said, GRANT)
+    if status == 404:
+        return PermanentError("no-application", said, "Check azureADAppId or rekey-credential in the secret's tags.")
+    if code == "CredentialInvalidLifetimeAsPerAppPolicy":
+        return PermanentError("lifetime-forbidden", said, "Shorten rekey-lifetime: the tenant's policy caps it.")
+    if code.startswith("CredentialTypeNotAllowed"):
+        return PermanentError("passwords-forbidden", said, "The tenant's app management policy forbids new passwords.")
+    if "credential" in message.lower() and ("limit" in message.lower() or "maximum" in message.lower()):
+        return PermanentError("no-room", said, "Remove a password of this application that nobody uses.")
+    header = (error.response_headers or {}).get("Retry-After") or (error.response_headers or {}).get("retry-after")
+    seconds = float(header) if isinstance(header, str) and header.isdigit() else None
+    return of_status(status, f"Microsoft Graph, {where}", repeatable=repeatable, service_code=code, retry_after=seconds)
+
+
+GRANT = (
+    "Grant the app's identity Application.ReadWrite.OwnedBy and make it an owner: "
+    "az ad app owner add --id <client id> --owner-object-id <the identity's object id>"
+)

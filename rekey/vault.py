@@ -1,0 +1,146 @@
+"""How Rekey reads and writes Key Vault: current version, exact versions, staging. Knows the vault's rules, no policy.
+
+Key Vault's rules it rests on: an unversioned GET is the only reliable way to the newest version (lists are ordered by
+version id); a disabled version can't be read at all; a PUT always makes a version, so it is never repeated blindly.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.rest import HttpRequest
+
+from rekey.azure_errors import of_status, translated
+from rekey.clients import NO_RETRY
+from rekey.errors import NotYetError
+from rekey.secret_value import SecretValue
+
+if TYPE_CHECKING:
+    from azure.keyvault.secrets import KeyVaultSecret, SecretProperties
+    from azure.keyvault.secrets.aio import SecretClient
+
+PURGE_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds: a deletion takes a while, and until it is through a purge is refused with 409."""
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """A secret version's properties, without its value."""
+
+    id: str
+    enabled: bool
+    created: datetime
+    expires: datetime | None
+    content_type: str | None
+    tags: Mapping[str, str]
+
+
+class Vault:
+    """One vault, through its shared client."""
+
+    def __init__(self, client: "SecretClient", name: str) -> None:
+        self._client = client
+        self._name = name
+        self._grant = (
+            "Grant the app's identity `Key Vault Secrets Officer`: az role assignment create --assignee <identity> "
+            f"--role 'Key Vault Secrets Officer' --scope <resource id of {name}>"
+        )
+
+    async def current(self, secret: str) -> tuple[Version, SecretValue]:
+        """Return the newest version; PermanentError `secret-disabled` if that is disabled, `not-found` if there is none."""
+        with translated(self._where(secret), forbidden=self._grant):
+            return _parsed(await self._client.get_secret(secret))
+
+    async def read(self, secret: str, version: str) -> tuple[Version, SecretValue] | None:
+        """Return exactly that version, None if it (or the secret) isn't there."""
+        try:
+            with translated(self._where(secret), forbidden=self._grant):
+                return _parsed(await self._client.get_secret(secret, version))
+        except NotYetError:
+            raise
+        except Exception as error:
+            if getattr(error, "code", "") == "not-found":
+                return None
+            raise
+
+    async def set(
+        self,
+        secret: str,
+        value: SecretValue,
+        *,
+        tags: Mapping[str, str],
+        expires: datetime | None = None,
+        not_before: datetime | None = None,
+        content_type: str | None = None,
+    ) -> Version:
+        """Write a new version; a lost answer is an UnclearError, because repeating would write another one."""
+        with translated(self._where(secret), repeatable=False, forbidden=self._grant):
+            written = await self._client.set_secret(
+                secret,
+                value.reveal(),
+                tags=dict(tags),
+                expires_on=expires,
+                not_before=not_before,
+                content_type=content_type,
+                **NO_RETRY,
+            )
+        return _properties(written.properties)
+
+    async def touch(self, secret: str, version: Version) -> None:
+        """Write a version's content type back as it is: proves the right to update, changes nothing."""
+        with translated(self._where(secret), forbidden=self._grant):
+            await self._client.update_secret_properties(secret, version.id, content_type=version.content_type or "")
+
+    async def disable(self, secret: str, version: str) -> None:
+        """Disable that version; the caller makes sure that it isn't the newest."""
+        with translated(self._where(secret), forbidden=self._grant):
+            await self._client.update_secret_properties(secret, version, enabled=False)
+
+    async def destroy(self, secret: str) -> None:
+        """Delete and purge a secret with all its versions; one that is gone already is no error.
+
+        Not through the SDK's delete: that polls for the end of the deletion, and a purge that is refused tells the same.
+        """
+        with translated(self._where(secret), forbidden=self._grant):
+            deleted = await self._client.send_request(HttpRequest("DELETE", f"/secrets/{secret}"))
+            if deleted.status_code not in {200, 404, 409}:
+                raise of_status(deleted.status_code, self._where(secret), forbidden=self._grant)
+        for pause in PURGE_PAUSES:
+            if await self._purged(secret):
+                return
+            await asyncio.sleep(pause)
+        raise NotYetError("deletion-running", f"{self._where(secret)}: still being deleted")
+
+    async def _purged(self, secret: str) -> bool:
+        with translated(self._where(secret), forbidden=self._grant):
+            try:
+                await self._client.purge_deleted_secret(secret)
+            except ResourceNotFoundError:
+                return True
+            except HttpResponseError as error:
+                if error.status_code != 409:
+                    raise
+                return False
+        return True
+
+    def _where(self, secret: str) -> str:
+        return f"Key Vault {self._name}, secret {secret}"
+
+
+def _parsed(read: "KeyVaultSecret") -> tuple[Version, SecretValue]:
+    return _properties(read.properties), SecretValue(read.value or "")
+
+
+def _properties(found: "SecretProperties") -> Version:
+    if found.version is None or found.created_on is None:
+        raise NotYetError("incomplete-answer", "Key Vault answered without version or creation time")
+    return Version(
+        id=found.version,
+        enabled=bool(found.enabled),
+        created=found.created_on,
+        expires=found.expires_on,
+        content_type=found.content_type,
+        tags=dict(found.tags or {}),
+    )
