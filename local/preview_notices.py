@@ -1,0 +1,112 @@
+"""Every kind of notice as files to look at: `python -m local.preview_notices DIR`."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from rekey.model import ConsumerResult, CredentialRef, Notice, NoticeKind, Reason
+from rekey.notices.render import render
+
+_HOW_TO_CALL = "usage: python -m local.preview_notices DIR"
+
+_CONNECTION = "azdo-service-connection://contoso/Web Shop/deploy"
+
+_STARTING = Notice(
+    kind=NoticeKind.STARTING,
+    rotation_id="3f1c2a54-8a57-4f0e-b9c1-6f1f3a8f0c11",
+    vault="kv-shop",
+    secret="shop-deploy",  # noqa: S106 (a secret's name)
+    to=("dana@contoso.example",),
+    credential=CredentialRef("entra-app-password", "9d4b7e9e-6b0c-4b52-9a3f-0d1f5f6a7c20"),
+    application_name="Shop deployment",
+    reason=Reason.EVENT,
+    old_valid_until=datetime(2026, 12, 20, 9, 30, tzinfo=UTC),
+    consumers=(ConsumerResult(uri=_CONNECTION),),
+    remarks=("The owners of the application could not be read: mail goes to the secret's owners only.",),
+)
+_SWITCHED = replace(
+    _STARTING,
+    kind=NoticeKind.SWITCHED,
+    new_version="0c3f9f6f4e1b4c0f9a2f6d1f4b7f2f10",
+    new_expires=datetime(2027, 5, 19, 9, 30, tzinfo=UTC),
+    old_valid_until=datetime(2026, 11, 28, 9, 30, tzinfo=UTC),
+    consumers=(ConsumerResult(uri=_CONNECTION, confirmed_by="Azure DevOps signed in with it (Verify)"),),
+    remarks=(),
+)
+_FAILED_CONSUMER = ConsumerResult(
+    uri="azdo-service-connection://contoso/Warehouse/deploy",
+    code="consumer-forbidden",
+    message="Azure DevOps refused the change: the identity may not edit this service connection.",
+    what_to_do="Give Rekey's identity the Administrator role on the connection, then choose retry.",
+)
+
+
+def samples() -> dict[NoticeKind, Notice]:
+    """Return one plausible notice of every kind."""
+    return {
+        NoticeKind.STARTING: _STARTING,
+        NoticeKind.SWITCHED: _SWITCHED,
+        NoticeKind.DONE: replace(
+            _SWITCHED,
+            kind=NoticeKind.DONE,
+            old_valid_until=None,
+            remarks=("Not checked: whether somebody still used the old password (no permission to look).",),
+        ),
+        NoticeKind.FAILED: replace(
+            _STARTING,
+            kind=NoticeKind.FAILED,
+            failed_step="preflight",
+            code="not-an-owner",
+            message="Rekey's identity is not an owner of the application Shop deployment.",
+            what_to_do="Make Rekey's service principal an owner of the application.",
+        ),
+        NoticeKind.NEEDS_YOU: replace(
+            _SWITCHED,
+            kind=NoticeKind.NEEDS_YOU,
+            failed_step="update_consumer",
+            code="consumer-forbidden",
+            message="1 of 2 consumers could not be updated.",
+            what_to_do="Decide: retry, skip-consumer, rollback or abandon.",
+            consumers=(*_SWITCHED.consumers, _FAILED_CONSUMER),
+        ),
+        NoticeKind.BAD_POLICY: replace(
+            _STARTING,
+            kind=NoticeKind.BAD_POLICY,
+            credential=None,
+            application_name="",
+            consumers=(),
+            code="bad-tag",
+            message="rekey-lifetime: got 'half a year', expected an ISO 8601 duration such as P180D",
+            what_to_do="Correct rekey-lifetime and start again.",
+            remarks=(),
+        ),
+    }
+
+
+def write(folder: Path) -> list[Path]:
+    """Write the HTML and the text of every sample into `folder` (created) and return the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for kind, notice in samples().items():
+        mail = render(notice)
+        for suffix, content in (("html", mail.html), ("txt", f"Subject: {mail.subject}\n\n{mail.text}")):
+            path = folder / f"{kind}.{suffix}"
+            path.write_text(content, encoding="utf-8")
+            written.append(path)
+    return written
+
+
+def main(arguments: list[str]) -> int:
+    """Write the previews and print where they are; exit code 2 for a wrong call."""
+    if len(arguments) != 1:
+        print(_HOW_TO_CALL, file=sys.stderr)
+        return 2
+    for path in write(Path(arguments[0])):
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

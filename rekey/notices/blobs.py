@@ -1,0 +1,60 @@
+"""How outbox and markers write blobs that are never overwritten, and what storage errors mean to them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from azure.core import MatchConditions
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
+
+from rekey.errors import NotYetError, PermanentError
+
+if TYPE_CHECKING:
+    from azure.storage.blob.aio import ContainerClient
+
+_PASSES = frozenset({408, 409, 412, 429})
+_WHAT_TO_DO = {
+    403: "Grant the storage identity the role Storage Blob Data Contributor on the app's storage account.",
+    404: "Create the blob container that Rekey keeps its records in.",
+}
+
+
+async def create(container: "ContainerClient", name: str, body: bytes) -> bool:
+    """Create the blob; False if it is there already, which stays as it is."""
+    try:
+        # What the service checks is If-None-Match: *
+        await container.get_blob_client(name).upload_blob(body, match_condition=MatchConditions.IfMissing)
+    except ResourceExistsError as error:
+        if _code(error) != "BlobAlreadyExists":  # a container that is being deleted is a 409 too
+            raise
+        return False
+    return True
+
+
+async def delete(container: "ContainerClient", name: str) -> None:
+    """Delete the blob; one that is gone already is no error."""
+    try:
+        await container.get_blob_client(name).delete_blob()
+    except ResourceNotFoundError as error:
+        if _code(error) != "BlobNotFound":
+            raise
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turn the SDK's errors into NotYetError or PermanentError whose message names `what`, and nothing stored."""
+    try:
+        yield
+    except HttpResponseError as error:
+        status = error.status_code or 0
+        if status in _PASSES or not 400 <= status < 500:
+            raise NotYetError("storage-busy", f"{what}: storage answered {status}") from None
+        advice = _WHAT_TO_DO.get(status, "Check the app's storage account.")
+        raise PermanentError("storage-refused", f"{what}: storage answered {status}", advice) from None
+    except AzureError as error:
+        raise NotYetError("storage-unreachable", f"{what}: no answer ({type(error).__name__})") from None
+
+
+def _code(error: HttpResponseError) -> str:
+    """The service's error code, which the storage SDK adds to the exceptions of azure-core."""
+    return str(getattr(error, "error_code", ""))

@@ -1,0 +1,50 @@
+"""Who is told what: owners always, third parties at the switch, operators when somebody has to act."""
+
+from collections.abc import Iterable
+
+from rekey.model import NoticeKind
+from rekey.settings import Settings
+
+_FOR_THIRD_PARTIES = frozenset({NoticeKind.SWITCHED})
+_FOR_OPERATORS = frozenset({NoticeKind.NEEDS_YOU, NoticeKind.FAILED, NoticeKind.BAD_POLICY})
+
+
+def recipients(
+    kind: NoticeKind,
+    *,
+    owners: Iterable[str],
+    notify: Iterable[str],
+    application_owners: Iterable[str],
+    settings: Settings,
+) -> tuple[str, ...]:
+    """Return whom to tell, once each, only addresses that settings allow; never empty.
+
+    `owners` and `notify` are the policy's, `application_owners` what Graph let us read (often nothing).
+    Third parties are no substitute for an owner: where no owner is left, the operators are told as well.
+    """
+    responsible = allowed((*owners, *application_owners), settings)
+    told = list(responsible)
+    if kind in _FOR_THIRD_PARTIES:
+        told += allowed(notify, settings)
+    if kind in _FOR_OPERATORS or not responsible:
+        told += settings.operators
+    return distinct(told)
+
+
+def allowed(addresses: Iterable[str], settings: Settings) -> tuple[str, ...]:
+    """Return the addresses that mail may be sent to, once each."""
+    return tuple(address for address in distinct(addresses) if settings.allows_address(address))
+
+
+def refused(addresses: Iterable[str], settings: Settings) -> tuple[str, ...]:
+    """Return the addresses that REKEY_MAIL_DOMAINS and REKEY_OPERATORS don't allow, once each, for a remark."""
+    return tuple(address for address in distinct(addresses) if not settings.allows_address(address))
+
+
+def distinct(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Return the addresses without blanks and repeats; case doesn't count, the first spelling stays."""
+    seen: dict[str, str] = {}
+    for address in (a.strip() for a in addresses):
+        if address:
+            seen.setdefault(address.lower(), address)
+    return tuple(seen.values())

@@ -1,0 +1,132 @@
+"""How a notice becomes a mail: subject, HTML and text from the templates beside this file."""
+
+import functools
+import re
+from pathlib import Path
+
+import jinja2
+import msgspec
+
+from rekey.model import ConsumerResult, Notice, NoticeKind, Reason
+from rekey.notices.wording import moment, presentable, wrapped
+
+LONGEST_SUBJECT = 150
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_NAME_FOR_A_SHELL = re.compile(r"[0-9A-Za-z-]{1,127}")
+
+_SUBJECTS = {
+    NoticeKind.STARTING: "starting: {name} gets a new {noun}",
+    NoticeKind.SWITCHED: "switched: {name} has a new {noun}",
+    NoticeKind.DONE: "done: {name}, rotation finished",
+    NoticeKind.FAILED: "failed: {name} was not rotated",
+    NoticeKind.NEEDS_YOU: "needs you: {name}",
+    NoticeKind.BAD_POLICY: "bad policy: {name} is not rotated until its tags are corrected",
+}
+
+_REASONS: dict[str, str] = {
+    Reason.EVENT: "Key Vault said that it expires soon",
+    Reason.SCHEDULE: "the daily check found that it expires soon",
+    Reason.MANUAL: "somebody asked for it",
+    Reason.LEAK: "it was reported as leaked",
+}
+
+
+class Mail(msgspec.Struct, frozen=True):
+    """A mail without its recipients. `subject` is one line of at most LONGEST_SUBJECT characters."""
+
+    subject: str
+    html: str
+    text: str
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """One line of the mail's summary."""
+
+    label: str
+    value: str
+
+
+def render(notice: Notice) -> Mail:
+    """Return the mail for `notice`. Strings of the notice are shown as text, whatever is in them.
+
+    In a `done` notice, `old_valid_until` says that the old credential was left to expire; None says it was retired.
+    """
+    shown = presentable(notice)
+    words = {
+        "notice": shown,
+        "title": _title(shown),
+        "noun": _noun(shown),
+        "facts": _facts(shown),
+        "consumers": [(c, _state(c, shown.kind)) for c in shown.consumers],
+        "read_command": _read_command(shown),
+        "old_until": moment(shown.old_valid_until) if shown.old_valid_until else "",
+    }
+    html = _environment().get_template(f"{shown.kind}.html").render(words)
+    text = _environment().get_template(f"{shown.kind}.txt").render(words)
+    return Mail(subject=f"[Rekey] {_title(shown)}", html=html, text=wrapped(text))
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=jinja2.select_autoescape(enabled_extensions=("html",), default=False),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
+def _title(notice: Notice) -> str:
+    name = f"{notice.vault}/{notice.secret}"
+    pattern, noun = _SUBJECTS[notice.kind], _noun(notice)
+    room = LONGEST_SUBJECT - len("[Rekey] ") - len(pattern.format(name="", noun=noun))
+    title = pattern.format(name=name if len(name) <= room else name[: room - 3] + "...", noun=noun)
+    step = f", {notice.failed_step}"
+    fits = len(title) + len(step) <= LONGEST_SUBJECT - len("[Rekey] ")
+    return title + step if notice.kind is NoticeKind.NEEDS_YOU and notice.failed_step and fits else title
+
+
+def _noun(notice: Notice) -> str:
+    kind = notice.credential.kind if notice.credential else ""
+    return next((noun for noun in ("password", "key", "certificate") if noun in kind), "credential")
+
+
+def _facts(notice: Notice) -> list[Fact]:
+    noun, old = _noun(notice), notice.old_valid_until
+    rows = (
+        ("Secret", f"{notice.vault}/{notice.secret}"),
+        ("Issued for", _issued_for(notice)),
+        ("Why now", _REASONS.get(notice.reason, notice.reason)),
+        ("New version", notice.new_version),
+        (f"New {noun} expires", moment(notice.new_expires) if notice.new_expires else ""),
+        (f"Old {noun} works until", moment(old) if old else ""),
+        ("Step", notice.failed_step),
+        ("What happened", notice.message),
+        ("Code", notice.code),
+    )
+    return [Fact(label, value) for label, value in rows if value]
+
+
+def _issued_for(notice: Notice) -> str:
+    if notice.credential is None:
+        return notice.application_name
+    target = f"{notice.credential.target} ({notice.credential.kind})"
+    return f"{notice.application_name}, {target}" if notice.application_name else target
+
+
+def _state(consumer: ConsumerResult, kind: NoticeKind) -> str:
+    if consumer.code:
+        return f"failed ({consumer.code}): {consumer.message}"
+    if consumer.confirmed_by:
+        return f"confirmed by: {consumer.confirmed_by}"
+    return "will be updated" if kind is NoticeKind.STARTING else "not confirmed"
+
+
+def _read_command(notice: Notice) -> str:
+    """Return the command that reads the newest version, "" if a name could mean something to a shell."""
+    if not (_NAME_FOR_A_SHELL.fullmatch(notice.vault) and _NAME_FOR_A_SHELL.fullmatch(notice.secret)):
+        return ""
+    return f"az keyvault secret show --vault-name {notice.vault} --name {notice.secret} --query value --output tsv"
