@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 CODE = ("function_app.py", "triggers", "orchestrators", "activities", "rekey", "local", "tests", "tools")
+PACKAGES = ("triggers", "orchestrators", "activities", "rekey/credentials", "rekey/consumers", "rekey/notices", "local")
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,14 @@ def _module(name: str, module: str, *arguments: str) -> Check:
 
 def checks(root: Path) -> tuple[Check, ...]:
     """All checks, over those of the project's folders that exist."""
-    code = tuple(path for path in CODE if (root / path).exists())
+    code = tuple(path for path in CODE if any((root / path).glob("**/*.py")) or (root / path).is_file())
+    complete = all((root / package / "__init__.py").exists() for package in PACKAGES)
+    imports = Check("imports", (str(Path(sys.executable).parent / "lint-imports"), "--no-logo"))
     return (
         _module("format", "ruff", "format", "--check", "--quiet", "."),
         _module("lint", "ruff", "check", "--quiet", "."),
         _module("rules", "tools.lint"),
-        Check("imports", (str(Path(sys.executable).parent / "lint-imports"), "--no-logo")),
+        *((imports,) if complete else ()),
         _module("types", "mypy", "--no-error-summary", *code),
         _module("locks", "tools.lock", "--check"),
     )

@@ -8,10 +8,13 @@ from tools.lints.source import PRODUCT, Finding, Source, matches
 ENVIRONMENT = "environment"
 CLIENTS = "clients"
 FUNCTIONS = "functions-free"
+IMPORTS = "one-way"
 
 READERS = ("os.environ", "os.environb", "os.getenv", "os.getenvb", "os.putenv", "os.unsetenv")
 SDKS = ("azure", "msgraph", "msgraph_core", "kiota_http", "kiota_authentication_azure", "aiohttp", "httpx", "requests")
 NOT_SDKS = ("azure.functions", "azure.durable_functions")
+NEVER_DEPLOYED = ("local", "tests", "tools")
+MAPPED = ("triggers", "orchestrators", "activities", "azure.functions", "azure.durable_functions")
 MADE = ("Client", "Credential", "Session", "Pipeline", "Transport")
 
 
@@ -19,12 +22,23 @@ def check(source: Source) -> Iterator[Finding]:
     """Find what only rekey/settings.py, rekey/clients.py or the Functions side may do, done elsewhere."""
     if not source.within(*PRODUCT):
         return
+    yield from _imports(source)
     if source.path != "rekey/settings.py":
         yield from _environment(source)
     if source.path != "rekey/clients.py":
         yield from _clients(source)
     if source.within("rekey"):
         yield from _functions(source)
+
+
+def _imports(source: Source) -> Iterator[Finding]:
+    for node, _, origin in source.imports:
+        if matches(origin, *NEVER_DEPLOYED):
+            yield source.finding(node, IMPORTS, f"imports {origin}, which is never deployed")
+        elif matches(origin, "function_app"):
+            yield source.finding(node, IMPORTS, "imports function_app, which stands above everything")
+        elif source.path == "function_app.py" and not matches(origin, *MAPPED) and origin != "azure":
+            yield source.finding(node, IMPORTS, f"imports {origin}: function_app only registers blueprints")
 
 
 def _environment(source: Source) -> Iterator[Finding]:

@@ -1,0 +1,25 @@
+"""The example of local settings: complete, and accepted by the app as it stands."""
+
+import json
+import re
+from pathlib import Path
+
+from rekey.settings import read
+
+ROOT = Path(__file__).parents[2]
+
+
+def example() -> dict[str, str]:
+    values: dict[str, str] = json.loads((ROOT / "local.settings.example.json").read_text())["Values"]
+    return values
+
+
+def test_the_example_is_accepted() -> None:
+    """Whoever copies the example gets an app that starts."""
+    assert read(example()).deployment == "dev"
+
+
+def test_the_example_has_every_setting_and_no_other() -> None:
+    """What rekey/settings.py reads and what the example shows are the same names."""
+    known = set(re.findall(r'"(REKEY_[A-Z_]+)"', (ROOT / "rekey" / "settings.py").read_text()))
+    assert {name for name in example() if name.startswith("REKEY_")} == known
