@@ -193,6 +193,12 @@ def test_only_one_file_makes_clients(text: str) -> None:
     assert "clients" not in rules("rekey/clients.py", text)
 
 
+def test_a_model_named_like_a_credential_is_no_client() -> None:
+    """Graph's PasswordCredential is a part of a request and may be made anywhere."""
+    text = "from msgraph.generated.models.password_credential import PasswordCredential as P\nBODY = P()"
+    assert not rules(KIND, text)
+
+
 @pytest.mark.parametrize(
     "text",
     [

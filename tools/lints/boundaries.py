@@ -12,9 +12,10 @@ IMPORTS = "one-way"
 
 READERS = ("os.environ", "os.environb", "os.getenv", "os.getenvb", "os.putenv", "os.unsetenv")
 SDKS = ("azure", "msgraph", "msgraph_core", "kiota_http", "kiota_authentication_azure", "aiohttp", "httpx", "requests")
-NOT_SDKS = ("azure.functions", "azure.durable_functions")
+FUNCTIONS_SIDE = ("azure.functions", "azure.durable_functions")
+MODELS = ("msgraph.generated.models",)
 NEVER_DEPLOYED = ("local", "tests", "tools")
-MAPPED = ("triggers", "orchestrators", "activities", "azure.functions", "azure.durable_functions")
+MAPPED = ("triggers", "orchestrators", "activities", *FUNCTIONS_SIDE)
 MADE = ("Client", "Credential", "Session", "Pipeline", "Transport")
 
 
@@ -53,7 +54,7 @@ def _environment(source: Source) -> Iterator[Finding]:
 def _clients(source: Source) -> Iterator[Finding]:
     for call in source.calls:
         origin = source.origin(call.func)
-        if matches(origin, *SDKS) and not matches(origin, *NOT_SDKS) and _makes_client(origin):
+        if matches(origin, *SDKS) and not matches(origin, *FUNCTIONS_SIDE, *MODELS) and _makes_client(origin):
             yield source.finding(call, CLIENTS, f"makes {origin}: only rekey/clients.py does, one per endpoint")
 
 
@@ -64,5 +65,5 @@ def _makes_client(origin: str) -> bool:
 
 def _functions(source: Source) -> Iterator[Finding]:
     for node, _, origin in source.imports:
-        if matches(origin, *NOT_SDKS, "durabletask"):
+        if matches(origin, *FUNCTIONS_SIDE, "durabletask"):
             yield source.finding(node, FUNCTIONS, f"imports {origin}: rekey knows nothing of Functions")
