@@ -24,8 +24,8 @@ def compile_locks(folder: Path, arguments: tuple[str, ...] = ()) -> None:
     """
     for lock in LOCKS:
         command = (
-            *(sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--quiet", "--generate-hashes"),
-            *("--no-header", "--no-emit-index-url", "--no-emit-find-links"),
+            *(sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--quiet", "--system-certs"),
+            *("--generate-hashes", "--no-header", "--no-emit-index-url", "--no-emit-find-links"),
             *("--python-version", "3.13", "--python-platform", "linux", "-o", lock),
             *EXTRA_ARGUMENTS.get(lock, ()),
             *arguments,

@@ -33,6 +33,7 @@ make_venv() {
 }
 
 # uv installs several times faster than pip; pip brings it, held to the same lock as everything else.
+# The system's certificates are what a network with a proxy of its own is known by; pip reads them by itself.
 bring_uv() {
   "$python" -m uv --version >/dev/null 2>&1 && return
   awk '/^uv==/ {on = 1} on {print} on && !/\\$/ {exit}' requirements-dev.txt >.venv/uv.txt
@@ -40,7 +41,7 @@ bring_uv() {
 }
 
 install_python_packages() {
-  "$python" -m uv pip install --quiet --python "$python" --require-hashes -r requirements-dev.txt && return
+  "$python" -m uv pip install --quiet --system-certs --python "$python" --require-hashes -r requirements-dev.txt && return
   echo "setup: uv could not install the Python packages (its message is above); trying pip" >&2
   "$python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 }
