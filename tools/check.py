@@ -29,8 +29,8 @@ def checks(root: Path) -> tuple[Check, ...]:
     complete = all((root / package / "__init__.py").exists() for package in PACKAGES)
     imports = Check("imports", (str(Path(sys.executable).parent / "lint-imports"), "--no-logo"))
     return (
-        _module("format", "ruff", "format", "--check", "--quiet", "."),
-        _module("lint", "ruff", "check", "--quiet", "."),
+        _module("format", "ruff", "format", "--check", "--quiet", "--output-format", "concise", "."),
+        _module("lint", "ruff", "check", "--quiet", "--output-format", "concise", "."),
         _module("rules", "tools.lint"),
         *((imports,) if complete else ()),
         _module("types", "mypy", "--no-error-summary", *code),

@@ -47,7 +47,7 @@ def stale_locks(root: Path) -> list[str]:
 
 def _explain(lock: str, message: str) -> str:
     if any(sign in message for sign in UNREACHABLE):
-        return f"{lock} could not be compared: uv cannot reach the package registry from here."
+        return f"{lock} could not be compiled: uv cannot reach the package registry from here."
     return f"{lock} could not be compiled:\n{message.strip()}"
 
 
