@@ -8,7 +8,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 CODE = ("function_app.py", "triggers", "orchestrators", "activities", "rekey", "local", "tests", "tools")
-PACKAGES = ("triggers", "orchestrators", "activities", "rekey/credentials", "rekey/consumers", "rekey/notices", "local")
 
 
 @dataclass(frozen=True)
@@ -26,13 +25,12 @@ def _module(name: str, module: str, *arguments: str) -> Check:
 def checks(root: Path) -> tuple[Check, ...]:
     """All checks, over those of the project's folders that exist."""
     code = tuple(path for path in CODE if any((root / path).glob("**/*.py")) or (root / path).is_file())
-    complete = all((root / package / "__init__.py").exists() for package in PACKAGES)
     imports = Check("imports", (str(Path(sys.executable).parent / "lint-imports"), "--no-logo"))
     return (
         _module("format", "ruff", "format", "--check", "--quiet", "--output-format", "concise", "."),
         _module("lint", "ruff", "check", "--quiet", "--output-format", "concise", "."),
         _module("rules", "tools.lint"),
-        *((imports,) if complete else ()),
+        *((imports,) if (root / "function_app.py").exists() else ()),
         _module("types", "mypy", "--no-error-summary", *code),
         _module("locks", "tools.lock", "--check"),
     )
