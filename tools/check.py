@@ -8,6 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 CODE = ("function_app.py", "triggers", "orchestrators", "activities", "rekey", "local", "tests", "tools")
+# Its script holds the absolute path it was installed at, and the package has no __main__.
+LINT_IMPORTS = "from importlinter.cli import lint_imports_command as run; run()"
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ def _module(name: str, module: str, *arguments: str) -> Check:
 def checks(root: Path) -> tuple[Check, ...]:
     """All checks, over those of the project's folders that exist."""
     code = tuple(path for path in CODE if any((root / path).glob("**/*.py")) or (root / path).is_file())
-    imports = Check("imports", (str(Path(sys.executable).parent / "lint-imports"), "--no-logo"))
+    imports = Check("imports", (sys.executable, "-c", LINT_IMPORTS, "--no-logo"))
     return (
         _module("format", "ruff", "format", "--check", "--quiet", "--output-format", "concise", "."),
         _module("lint", "ruff", "check", "--quiet", "--output-format", "concise", "."),
