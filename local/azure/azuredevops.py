@@ -1,0 +1,244 @@
+"""Speaks Azure DevOps' REST API 7.1 (7.2 as preview) on `azuredevops.localhost`, as far as connections need it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from local.azure import azuredevops_errors as errors
+from local.azure.azuredevops_proxy import parsed_request, tested
+from local.azure.azuredevops_seed import OrganizationSeeds
+from local.azure.azuredevops_state import Endpoint, Organization, Permission, Project
+from local.azure.azuredevops_update import parsed_endpoint, update
+from local.azure.cloud import Cloud
+from local.azure.wire import Caller, ServiceError
+
+RESOURCE = "499b84ac-1321-427f-aa17-267ca6975798"
+NAMESPACE = "49b48001-ca20-4adc-8111-5b60c903a50c"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request of a member; `preview` tells whether 7.2 was asked for."""
+
+    request: Request
+    organization: Organization
+    caller: Caller
+    preview: bool
+
+    def path(self, name: str) -> str:
+        """Return a part of the path."""
+        return str(self.request.path_params[name])
+
+    @property
+    def project(self) -> Project:
+        """The project in the path; ServiceError for one that the caller can't see."""
+        project = self.organization.project(self.path("project"))
+        if project is None or not self.organization.sees(self.caller.object_id, project):
+            raise errors.no_project(self.path("project"))
+        return project
+
+    def may(self, project_id: str, wanted: Permission) -> bool:
+        """Tell whether the caller has all of `wanted` on the connections of a project."""
+        return wanted in self.organization.rights(self.caller.object_id, project_id)
+
+
+type Handler = Callable[[Call], Awaitable[Response]]
+
+
+class AzureDevOps:
+    """Every organisation of the simulated Azure DevOps."""
+
+    name = "azuredevops"
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._seeds = OrganizationSeeds(cloud)
+        self.organizations: dict[str, Organization] = {}
+
+    def serves(self, host: str) -> bool:
+        """Answer on `azuredevops.localhost`."""
+        return host == "azuredevops.localhost"
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return the operations."""
+        endpoints = "_apis/serviceendpoint/endpoints"
+        table: list[tuple[str, str, Handler]] = [
+            ("GET", "/{org}/_apis/connectionData", self._connection_data),
+            ("GET", "/{org}/_apis/projects", self._projects),
+            ("GET", "/{org}/_apis/projects/{project}", self._project),
+            ("GET", "/{org}/_apis/permissions/{namespace}/{permissions:int}", self._permissions),
+            ("PUT", f"/{{org}}/{endpoints}/{{endpoint}}", self._update),
+            ("GET", f"/{{org}}/{{project}}/{endpoints}", self._endpoints),
+            ("GET", f"/{{org}}/{{project}}/{endpoints}/{{endpoint}}", self._endpoint),
+            ("POST", "/{org}/{project}/_apis/serviceendpoint/endpointproxy", self._proxy),
+        ]
+        return [Route(path, self._checked(run), methods=[method]) for method, path, run in table]
+
+    def throttled(self, retry_after: int | None) -> ServiceError:
+        """Return Azure DevOps' 429."""
+        return errors.blocked(retry_after)
+
+    def broken(self, status: int) -> ServiceError:
+        """Return Azure DevOps' 5xx."""
+        return errors.broken(status)
+
+    def seed(self, document: dict[str, Any]) -> None:
+        """Take the `organizations` part in."""
+        self._seeds.plant(document.get("organizations"), self.organizations)
+
+    def seeded(self) -> dict[str, Any]:
+        """Return the ids of projects and connections."""
+        told = {
+            organization.name: {
+                project.name: {
+                    "id": project.id,
+                    "endpoints": {e.document["name"]: e.id for e in project.endpoints.values()},
+                }
+                for project in organization.projects.values()
+            }
+            for organization in self.organizations.values()
+        }
+        return {"organizations": told}
+
+    def state(self) -> dict[str, Any]:
+        """Return every connection with its stored secrets and its accepted updates."""
+        return {
+            "organizations": {
+                organization.name: {
+                    "projects": {
+                        project.name: {
+                            "id": project.id,
+                            "endpoints": {e.document["name"]: _told(e) for e in project.endpoints.values()},
+                        }
+                        for project in organization.projects.values()
+                    }
+                }
+                for organization in self.organizations.values()
+            }
+        }
+
+    def _checked(self, run: Handler) -> Callable[[Request], Awaitable[Response]]:
+        """Wrap a handler: token, organisation, membership, api-version, delay with its headers."""
+
+        async def handle(request: Request) -> Response:
+            try:
+                caller = self._cloud.authenticate(request, {RESOURCE, self._cloud.url(self.name)})
+            except ValueError:
+                return self._refused(request)
+            organization = self.organizations.get(request.path_params["org"].lower())
+            if organization is None:
+                return errors.no_organization(request.path_params["org"])
+            if caller.object_id not in organization.members:
+                raise errors.unauthorized(caller.object_id)
+            accept = request.headers.get("accept", "")
+            preview = errors.checked_api_version(request.method, request.query_params, accept)
+            response = await run(Call(request, organization, caller, preview))
+            await self._delay(organization, response)
+            return response
+
+        return handle
+
+    def _refused(self, request: Request) -> Response:
+        """Answer a token that isn't accepted: 401 where Entra did issue it, else a page to sign in."""
+        token = request.headers.get("authorization", "").partition(" ")[2]
+        client_id = self._cloud.tokens.client_id(token)
+        if client_id is None:
+            return errors.sign_in_page()
+        raise errors.unauthorized(client_id)
+
+    async def _delay(self, organization: Organization, response: Response) -> None:
+        if organization.delay_seconds > 0:
+            await asyncio.sleep(organization.delay_seconds)
+            now = self._cloud.clock.now()
+            response.headers.update(errors.rate_limit_headers(organization.delay_seconds, now))
+
+    async def _connection_data(self, call: Call) -> Response:
+        user = {"id": call.caller.object_id, "providerDisplayName": call.caller.client_id, "isActive": True}
+        return JSONResponse({"authenticatedUser": user, "authorizedUser": user, "instanceId": call.organization.id})
+
+    async def _projects(self, call: Call) -> Response:
+        visible = [p for p in call.organization.projects.values() if call.organization.sees(call.caller.object_id, p)]
+        return JSONResponse(errors.listed([self._project_body(call.organization, project) for project in visible]))
+
+    async def _project(self, call: Call) -> Response:
+        return JSONResponse(self._project_body(call.organization, call.project))
+
+    def _project_body(self, organization: Organization, project: Project) -> dict[str, Any]:
+        url = f"{self._cloud.url(self.name)}/{organization.name}/_apis/projects/{project.id}"
+        return {"id": project.id, "name": project.name, "url": url, "state": "wellFormed", "visibility": "private"}
+
+    async def _permissions(self, call: Call) -> Response:
+        """Answer for each token whether the caller has all the asked-for bits: `{"count": 1, "value": [true]}`.
+
+        https://learn.microsoft.com/rest/api/azure/devops/security/permissions/has-permissions
+        """
+        if call.path("namespace").lower() != NAMESPACE:
+            raise errors.invalid(f"There is no security namespace {call.path('namespace')}.")
+        wanted = Permission(call.request.path_params["permissions"])
+        query = call.request.query_params
+        tokens = query.get("tokens", "").split(query.get("delimiter") or ",")
+        return JSONResponse(errors.listed([self._has(call, token, wanted) for token in tokens]))
+
+    def _has(self, call: Call, token: str, wanted: Permission) -> bool:
+        parts = token.strip("/").split("/")
+        return len(parts) in (2, 3) and parts[0].lower() == "endpoints" and call.may(parts[1], wanted)
+
+    async def _endpoints(self, call: Call) -> Response:
+        project, query = call.project, call.request.query_params
+        names = {name for name in query.get("endpointNames", "").split(",") if name}
+        ids = {value.lower() for value in query.get("endpointIds", "").split(",") if value}
+        found = [
+            endpoint
+            for endpoint in call.organization.endpoints_in(project)
+            if call.may(project.id, Permission.VIEW)
+            and (not names or endpoint.name_in(project.id) in names)
+            and (not ids or endpoint.id in ids)
+            and query.get("type", endpoint.document["type"]).lower() == endpoint.document["type"].lower()
+        ]
+        return JSONResponse(errors.listed([e.shown(project.id, preview=call.preview) for e in found]))
+
+    async def _endpoint(self, call: Call) -> Response:
+        """Answer null with 200 for a connection that isn't there or isn't for the caller's eyes, as the service does.
+
+        The Terraform provider handles exactly that in its service endpoint resources.
+        """
+        project, endpoint = call.project, call.organization.endpoint(call.path("endpoint"))
+        if endpoint is None or project.id not in endpoint.project_ids or not call.may(project.id, Permission.VIEW):
+            return JSONResponse(None)
+        return JSONResponse(endpoint.shown(project.id, preview=call.preview))
+
+    async def _update(self, call: Call) -> Response:
+        endpoint = self._existing(call, call.path("endpoint"))
+        if not call.may(endpoint.project_ids[0], Permission.ADMINISTER):
+            raise errors.forbidden("the role Administrator")
+        wanted = parsed_endpoint(await call.request.body(), endpoint, call.organization)
+        update(endpoint, wanted, call.organization, call.caller.client_id, self._cloud.clock.now())
+        return JSONResponse(endpoint.shown(None, preview=call.preview))
+
+    async def _proxy(self, call: Call) -> Response:
+        """Run a request with a connection's credential; with edited details that takes Administrator, else User."""
+        project, wanted = call.project, parsed_request(await call.request.body())
+        endpoint = self._existing(call, call.request.query_params.get("endpointId", ""))
+        if project.id not in endpoint.project_ids:
+            raise errors.no_endpoint(endpoint.id)
+        needed = Permission.ADMINISTER if wanted.service_endpoint_details else Permission.USE
+        if not call.may(project.id, needed):
+            raise errors.forbidden(f"the role {'Administrator' if needed is Permission.ADMINISTER else 'User'}")
+        return JSONResponse(await tested(self._cloud, endpoint, wanted))
+
+    def _existing(self, call: Call, endpoint_id: str) -> Endpoint:
+        endpoint = call.organization.endpoint(endpoint_id)
+        visible = endpoint and any(call.may(project, Permission.VIEW) for project in endpoint.project_ids)
+        if endpoint is None or not visible:
+            raise errors.no_endpoint(endpoint_id)
+        return endpoint
+
+
+def _told(endpoint: Endpoint) -> dict[str, Any]:
+    updates = [{"by": u.by, "at": u.at.isoformat(), "key_changed": u.key_changed} for u in endpoint.updates]
+    return {"id": endpoint.id, "document": endpoint.document, "secrets": endpoint.secrets, "updates": updates}

@@ -1,0 +1,104 @@
+"""Knows what Azure DevOps does when it tests a connection: it signs in at Entra with what the connection holds."""
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.types import Message
+
+from local.azure.azuredevops_errors import invalid
+from local.azure.azuredevops_state import Endpoint
+from local.azure.cloud import Cloud
+from local.azure.pipeline import service_app
+
+TEST = "TestConnection"
+
+
+class DataSource(msgspec.Struct, frozen=True, rename="camel"):
+    """Which request to run with the connection's credential."""
+
+    data_source_name: str | None = None
+
+
+class Authorization(msgspec.Struct, frozen=True):
+    """What to sign in with in place of what is stored."""
+
+    parameters: dict[str, Any] = {}
+
+
+class Details(msgspec.Struct, frozen=True):
+    """A connection as the caller has it, edited but not saved."""
+
+    authorization: Authorization = Authorization()
+
+
+class ProxyRequest(msgspec.Struct, frozen=True, rename="camel"):
+    """The body of endpointproxy."""
+
+    data_source_details: DataSource
+    service_endpoint_details: Details | None = None
+
+
+def parsed_request(raw: bytes) -> ProxyRequest:
+    """Parse the body; only the data source TestConnection is simulated, anything else is a 400."""
+    try:
+        wanted = msgspec.json.decode(raw, type=ProxyRequest)
+    except msgspec.DecodeError as problem:
+        raise invalid(f"The request body is not a service endpoint request: {problem}") from None
+    if wanted.data_source_details.data_source_name != TEST:
+        raise invalid(f"Unable to find the data source {wanted.data_source_details.data_source_name!r}.")
+    return wanted
+
+
+async def tested(cloud: Cloud, endpoint: Endpoint, wanted: ProxyRequest) -> dict[str, Any]:
+    """Sign in and return a ServiceEndpointRequestResult; a failed sign-in is a result too, with Entra's message."""
+    details = wanted.service_endpoint_details
+    parameters = endpoint.sign_in_parameters(details.authorization.parameters if details else None)
+    if endpoint.document["authorization"]["scheme"] != "ServicePrincipal":
+        return _result([], "badRequest", f"{TEST} is simulated for the scheme ServicePrincipal only.")
+    status, answer = await _token(cloud, parameters)
+    if status == 200:
+        subscription = endpoint.document["data"].get("subscriptionId", "")
+        return _result([json.dumps({"id": f"/subscriptions/{subscription}", "state": "Enabled"})], "ok", "")
+    # https://learn.microsoft.com/azure/devops/pipelines/release/azure-rm-endpoint quotes the sentence.
+    message = (
+        "Failed to obtain the Json Web Token(JWT) using service principal client ID. "
+        f"Exception message: {answer.get('error_description', answer)}"
+    )
+    return _result([], "badRequest", message)
+
+
+def _result(result: list[str], status: str, message: str) -> dict[str, Any]:
+    return {"result": result, "statusCode": status, "errorMessage": message}
+
+
+async def _token(cloud: Cloud, parameters: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    """Post to the token endpoint inside this process: not a request of whoever is being watched."""
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": parameters.get("serviceprincipalid", ""),
+        "client_secret": parameters.get("serviceprincipalkey", ""),
+        "scope": "https://management.azure.com/.default",
+    }
+    body, sent = urlencode(form).encode(), list[Message]()
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    tenant = parameters.get("tenantid", "")
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "https",
+        "path": f"/{tenant}/oauth2/v2.0/token",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/x-www-form-urlencoded")],
+        "server": ("login.localhost", cloud.port),
+    }
+    await service_app(cloud.services["entra"])(scope, receive, send)
+    return sent[0]["status"], json.loads(b"".join(message.get("body", b"") for message in sent[1:]) or b"{}")

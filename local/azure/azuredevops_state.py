@@ -1,0 +1,138 @@
+"""Knows what the simulated organisations hold: members and their rights, projects, service connections, keys."""
+
+import uuid
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntFlag
+from typing import Any
+
+SECRET_PARAMETERS = frozenset(
+    {"serviceprincipalkey", "serviceprincipalcertificate", "password", "apitoken", "accesstoken"}
+)
+"""Authorization parameters (lower case) that are kept, used, and never shown."""
+
+FIELDS_OF_7_2 = frozenset({"isDisabled", "isOutdated", "creationDate", "modificationDate", "modifiedBy"})
+
+
+def new_id() -> str:
+    """Return a new object id."""
+    return str(uuid.uuid4())
+
+
+class Permission(IntFlag):
+    """The bits of the security namespace ServiceEndpoints, 49b48001-ca20-4adc-8111-5b60c903a50c."""
+
+    NONE = 0
+    USE = 1
+    ADMINISTER = 2
+    CREATE = 4
+    VIEW_AUTHORIZATION = 8
+    VIEW = 16
+
+
+@dataclass(frozen=True)
+class Update:
+    """One PUT that was accepted; `key_changed` tells whether the stored secrets differ from before."""
+
+    by: str
+    at: datetime
+    key_changed: bool
+
+
+@dataclass
+class Endpoint:
+    """A service connection: `document` is what callers see, without the secrets."""
+
+    document: dict[str, Any]
+    secrets: dict[str, str]
+    id: str = field(default_factory=new_id)
+    updates: list[Update] = field(default_factory=list)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The visible authorization parameters."""
+        parameters: dict[str, Any] = self.document["authorization"].setdefault("parameters", {})
+        return parameters
+
+    @property
+    def project_ids(self) -> list[str]:
+        """The projects that have this connection, the owning one first."""
+        references = self.document["serviceEndpointProjectReferences"]
+        return [reference["projectReference"]["id"] for reference in references]
+
+    def name_in(self, project_id: str) -> str | None:
+        """Return the connection's name in a project; None where the project doesn't have it."""
+        for reference in self.document["serviceEndpointProjectReferences"]:
+            if reference["projectReference"]["id"] == project_id:
+                return str(reference.get("name") or self.document["name"])
+        return None
+
+    def shown(self, project_id: str | None, *, preview: bool) -> dict[str, Any]:
+        """Return the connection as a caller gets it: secrets are null; 7.2 has a few fields more."""
+        shown = deepcopy(self.document)
+        shown["authorization"]["parameters"] |= dict.fromkeys(self.secrets)
+        shown["name"] = (self.name_in(project_id) if project_id else None) or shown["name"]
+        return shown if preview else {k: v for k, v in shown.items() if k not in FIELDS_OF_7_2}
+
+    def sign_in_parameters(self, override: dict[str, Any] | None = None) -> dict[str, str]:
+        """Return what the connection signs in with; given parameters go before the stored ones, nulls don't."""
+        merged = {**self.parameters, **self.secrets, **{k: v for k, v in (override or {}).items() if v is not None}}
+        return {name.lower(): str(value) for name, value in merged.items() if value is not None}
+
+
+@dataclass
+class Project:
+    """One team project."""
+
+    name: str
+    id: str = field(default_factory=new_id)
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    """Those this project owns, by id."""
+
+
+@dataclass
+class Organization:
+    """One organisation; `members` maps object id -> project name -> rights. Keys of `projects` are lower case."""
+
+    name: str
+    id: str = field(default_factory=new_id)
+    null_key: str = "clears"
+    delay_seconds: float = 0.0
+    members: dict[str, dict[str, Permission]] = field(default_factory=dict)
+    projects: dict[str, Project] = field(default_factory=dict)
+
+    def project(self, name_or_id: str) -> Project | None:
+        """Return a project by name (any case) or id."""
+        wanted = name_or_id.lower()
+        by_id = (project for project in self.projects.values() if project.id == wanted)
+        return self.projects.get(wanted) or next(by_id, None)
+
+    def sees(self, object_id: str, project: Project) -> bool:
+        """Tell whether a member may know of a project."""
+        return project.name.lower() in self.members.get(object_id, {})
+
+    def rights(self, object_id: str, project_id: str) -> Permission:
+        """Return what a member may do with the connections of a project."""
+        project = self.project(project_id)
+        granted = self.members.get(object_id, {})
+        return granted.get(project.name.lower(), Permission.NONE) if project else Permission.NONE
+
+    def endpoint(self, endpoint_id: str) -> Endpoint | None:
+        """Return a connection by id, whichever project owns it."""
+        found = (project.endpoints.get(endpoint_id.lower()) for project in self.projects.values())
+        return next((endpoint for endpoint in found if endpoint is not None), None)
+
+    def endpoints_in(self, project: Project) -> list[Endpoint]:
+        """Return the connections a project has, its own and those shared with it."""
+        every = (endpoint for owner in self.projects.values() for endpoint in owner.endpoints.values())
+        return [endpoint for endpoint in every if project.id in endpoint.project_ids]
+
+
+def split_secrets(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a connection without its secrets, and the secrets as given: absent ones are not there, nulls are."""
+    visible = deepcopy(document)
+    parameters = visible["authorization"].get("parameters") or {}
+    secrets = {name: value for name, value in parameters.items() if name.lower() in SECRET_PARAMETERS}
+    visible["authorization"]["parameters"] = {k: v for k, v in parameters.items() if k not in secrets}
+    return visible, secrets
