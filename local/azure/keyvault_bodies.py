@@ -150,7 +150,8 @@ class Bodies:
     def properties(self, secret: Secret, version: Version) -> dict[str, Any]:
         """Return a version without its value."""
         body = self._item(f"{secret.name}/{version.id}", version)
-        if version.previous and self._api_version >= _FIRST_PREVIOUS_VERSION:
+        dated = self._api_version[:4].isdigit()  # before 2025 versions were numbers: 7.4, 7.6-preview.1
+        if version.previous and dated and self._api_version >= _FIRST_PREVIOUS_VERSION:
             body["previousVersion"] = version.previous
         return body
 
