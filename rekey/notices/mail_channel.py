@@ -60,7 +60,8 @@ class MailChannel:
 
     async def _send(self, operation: UUID, message: dict[str, Any]) -> None:
         try:
-            # polling=False: the SDK otherwise asks for the status in the background, and those calls are limited.
+            # polling=False: the answer 202 is all that is waited for. A poller asks for the status (the synchronous
+            # client's does so in the background, asked or not), and those calls are limited as well.
             # retry_total=0: a durable timer waits out a limit of minutes, the SDK would do it inside the activity.
             await self._client.begin_send(message, operation_id=str(operation), polling=False, retry_total=0)
         except AzureError as error:

@@ -48,6 +48,14 @@ async def test_one_mail_is_one_request(channel: MailChannel, mail_service: MailS
     assert request.body["userEngagementTrackingDisabled"] is True
 
 
+async def test_accepted_is_accepted(channel: MailChannel, mail_service: MailService) -> None:
+    """A 202 that doesn't say where its status is has taken the mail all the same."""
+    mail_service.answers = [web.Response(status=202)]
+    delivery = await channel.send(NOTICE)
+    assert delivery.accepted == NOTICE.to
+    assert len(mail_service.requests) == 1
+
+
 @needs_contracts
 async def test_the_request_is_what_the_specification_asks_for(channel: MailChannel, mail_service: MailService) -> None:
     """The body fits the published specification of the service."""
