@@ -1,0 +1,21 @@
+"""The Azure Functions host for one machine: `python -m local.host start --port N` in a function app's folder.
+
+It behaves as `func start --port N` does: it reads host.json and local.settings.json (the real environment wins),
+loads `function_app.py` in a process of its own, serves HTTP triggers and the durable HTTP management API, polls
+queue triggers, and drives orchestrations on an engine in memory. SIGTERM or SIGINT ends all of it.
+
+What it doesn't imitate: function keys (HTTP functions of level function or admin are answered without a key, the
+management API too), scale-out, output bindings other than the HTTP response, and timers, which fire only by hand:
+`POST /admin/functions/{name}`. A queue that a trigger names is created if it is missing; Azure doesn't do that.
+
+For tests, `GET /admin/local/durable-store` returns everything the engine stores, and these switches, all off by
+default, make it misbehave as distributed systems do:
+
+- `LOCAL_HOST_LEASE_SECONDS`: after how long an unfinished work item is delivered again (default 300).
+- `LOCAL_HOST_KILL_FILE`: a JSON list of `{"activity": name, "at": "start"|"end", "occurrence": n}`. In the n-th
+  execution of that activity (from 1; counted over restarts in `<file>.counts`) the app's process kills itself before
+  the function runs ("start") or after it returned and before that is reported ("end"); the entry is removed first.
+  With `"until": path` the execution pauses there until that path exists, instead of a kill.
+- `LOCAL_HOST_TWICE=1`: every activity's function runs twice in a row; the second outcome counts.
+- `LOCAL_HOST_LOG_LEVEL`: Trace, Debug, Information (default), Warning, Error, Critical; at Debug everything is written.
+"""

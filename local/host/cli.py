@@ -1,0 +1,60 @@
+"""Command line of the local host, in the words of Core Tools: `start --port N`, `--version`."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from local.host.composition import Host
+from local.host.front import VERSION
+from local.host.logs import write_logs
+from local.host.routes import RouteError
+from local.host.settings import SettingsError, read_settings
+from local.host.supervisor import LoadError
+
+_DEFAULT_PORT = 7071
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the host of the function app in the current folder until a signal; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m local.host", description="Azure Functions on one machine.")
+    parser.add_argument("--version", "-v", action="version", version=VERSION)
+    start = parser.add_subparsers(dest="command", required=True).add_parser("start", help="run the app in this folder")
+    start.add_argument("--port", "-p", type=int, default=_DEFAULT_PORT, help="HTTP port (default 7071)")
+    port: int = parser.parse_args(arguments).port
+    try:
+        asyncio.run(_start(port))
+    except (SettingsError, RouteError) as error:
+        print(f"The host can't start: {error}", file=sys.stderr)
+        return 1
+    except LoadError as error:
+        print(f"The function app can't be loaded: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _start(port: int) -> None:
+    settings = read_settings(Path.cwd(), port)
+    write_logs(settings.log_level)
+    if settings.log_level == logging.INFO:
+        for chatty in ("azure", "durabletask", "uvicorn"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await Host(settings, _bound(port)).run(stop)
+
+
+def _bound(port: int) -> socket.socket:
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+    except OSError as error:
+        listening.close()
+        raise SettingsError(f"port {port} can't be used ({error.strerror}): choose another with --port") from None
+    return listening

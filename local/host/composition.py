@@ -1,0 +1,130 @@
+"""Which parts a host is made of, and in which order they begin and end."""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any
+from uuid import uuid4
+
+import uvicorn
+
+from local.host.backend import LocalBackend
+from local.host.front import Front
+from local.host.functions import FunctionInfo, durable_names
+from local.host.management import BASE_PATH, Management
+from local.host.queues import QueueListener, open_listener
+from local.host.settings import HostSettings
+from local.host.supervisor import NoWorkerError, Supervisor, WorkerLostError
+from local.host.wire import Done, QueueCall, WorkerOptions
+
+_FOUR_MEBIBYTES = 4 * 1024 * 1024
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its signal handlers: the host has its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Host:
+    """The host of one function app; `listening` is its bound HTTP socket."""
+
+    def __init__(self, settings: HostSettings, listening: socket.socket) -> None:
+        self._settings = settings
+        self._listening = listening
+        # As the real system key: part of every management link; calls from this machine need none.
+        self._query = f"taskHub={settings.hub_name}&connection=Storage&code={uuid4().hex}"
+        self._backend = LocalBackend(lease_seconds=settings.lease_seconds, default_version=settings.default_version)
+        self._supervisor = Supervisor(settings, self._worker_options)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set; LoadError, RouteError or SettingsError if it can't begin."""
+        self._backend.start()
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            if await _unless(stop, self._supervisor.start()):
+                return
+            listeners = self._listeners()
+            server = _Server(uvicorn.Config(self._front().app, lifespan="off", log_config=None, access_log=False))
+            serving = asyncio.create_task(server.serve([self._listening]))
+            tasks = [serving, *(asyncio.create_task(listener.listen()) for listener in listeners)]
+            while not server.started and not serving.done():  # noqa: ASYNC110 (uvicorn has no event for it)
+                await asyncio.sleep(0.01)
+            print(f"\nHost listening on http://127.0.0.1:{self._settings.port}\n", flush=True)
+            await stop.wait()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await self._supervisor.stop()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._backend.stop(0)
+
+    def _front(self) -> Front:
+        functions = self._supervisor.functions
+        management = Management(
+            self._backend, query=self._query, orchestrators=durable_names(functions, "orchestrationTrigger")
+        )
+        front = Front(self._supervisor, self._backend, management, self._settings.route_prefix)
+        print("\nFunctions:\n", flush=True)
+        for info in functions.values():
+            print(f"    {info.name}: {front.describe(info, self._settings.port)}", flush=True)
+        return front
+
+    def _listeners(self) -> list[QueueListener]:
+        return [
+            open_listener(info, self._settings.queues, self._settings.environment, self._runner(info))
+            for info in self._supervisor.functions.values()
+            if info.trigger["type"] == "queueTrigger"
+        ]
+
+    def _runner(self, info: FunctionInfo) -> Callable[[QueueCall], Awaitable[bool]]:
+        async def run(call: QueueCall) -> bool:
+            try:
+                return isinstance(await self._supervisor.call(info.name, call), Done)
+            except (WorkerLostError, NoWorkerError):
+                return False
+
+        return run
+
+    def _worker_options(self, channel: int) -> WorkerOptions:
+        return WorkerOptions(
+            channel=channel,
+            engine=f"127.0.0.1:{self._backend.port}",
+            client_binding=self._client_binding(),
+            log_level=self._settings.log_level,
+        )
+
+    def _client_binding(self) -> str:
+        """Return the JSON that the real extension gives a durable client in its gRPC mode."""
+        binding = {
+            "taskHubName": self._settings.hub_name,
+            "connectionName": None,
+            "creationUrls": None,
+            "managementUrls": None,
+            "baseUrl": None,
+            "requiredQueryStringParameters": self._query,
+            "rpcBaseUrl": f"http://127.0.0.1:{self._backend.port}",
+            "httpBaseUrl": f"http://127.0.0.1:{self._settings.port}{BASE_PATH}",
+            "maxGrpcMessageSizeInBytes": _FOUR_MEBIBYTES,
+            "grpcHttpClientTimeout": "00:01:40",
+            "useForwardedHost": False,
+        }
+        return json.dumps(binding)
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do `work`, or give it up when `stop` is set first; whether it was given up."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            return True
+        await working
+        return False
+    finally:
+        working.cancel()
+        stopping.cancel()

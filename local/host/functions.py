@@ -1,0 +1,34 @@
+"""What the host knows of an indexed function: its name and its bindings."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+# Trigger types of the durable extension, and the property that gives a function another name than its own.
+DURABLE_TRIGGERS = {
+    "orchestrationTrigger": "orchestration",
+    "activityTrigger": "activity",
+    "entityTrigger": "entityName",
+}
+
+
+class FunctionInfo(msgspec.Struct, frozen=True):
+    """An indexed function; `bindings` are function.json's binding objects, the trigger among them."""
+
+    name: str
+    bindings: list[dict[str, Any]]
+
+    @property
+    def trigger(self) -> Mapping[str, Any]:
+        """The trigger's binding; every indexed function has exactly one."""
+        return next(binding for binding in self.bindings if str(binding["type"]).endswith("Trigger"))
+
+
+def durable_names(functions: Mapping[str, FunctionInfo], trigger_type: str) -> dict[str, str]:
+    """Return the durable names (lower case: they are matched so) of one trigger type, and the functions' names."""
+    return {
+        str(info.trigger.get(DURABLE_TRIGGERS[trigger_type]) or name).lower(): name
+        for name, info in functions.items()
+        if info.trigger["type"] == trigger_type
+    }
