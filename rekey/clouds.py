@@ -10,7 +10,7 @@ AZURE_DEVOPS_RESOURCE = "499b84ac-1321-427f-aa17-267ca6975798"
 
 
 class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The endpoints of one cloud: origins without a trailing slash, suffixes without a leading dot (a port may follow)."""
+    """The endpoints of one cloud: origins without a slash at the end, suffixes without a leading dot; a port may follow."""
 
     authority: str
     graph: str
@@ -20,6 +20,7 @@ class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     azure_devops: str
     mail_suffix: str
     mail_resource: str = "https://communication.azure.com"
+    storage_suffix: str = "core.windows.net"
     azure_devops_resource: str = AZURE_DEVOPS_RESOURCE
     verify_resource: str = ""
     """What a freshly made credential asks a token for to prove itself; empty means Microsoft Graph."""
@@ -48,6 +49,7 @@ CLOUDS = {
         azure_devops="https://dev.azure.com",
         mail_suffix="communication.azure.us",
         mail_resource="https://communication.azure.us",
+        storage_suffix="core.usgovcloudapi.net",
     ),
     "china": Cloud(
         authority="https://login.chinacloudapi.cn",
@@ -58,5 +60,6 @@ CLOUDS = {
         azure_devops="https://dev.azure.com",
         mail_suffix="communication.azure.cn",
         mail_resource="https://communication.azure.cn",
+        storage_suffix="core.chinacloudapi.cn",
     ),
 }

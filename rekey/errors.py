@@ -71,4 +71,8 @@ class NotYetError(RekeyError):
 
 
 class UnclearError(RekeyError):
-    """A write may have happened although its answer was lost; the next attempt looks first."""
+    """A write may have happened although its answer was lost; the next attempt looks first, after `seconds`."""
+
+    def __init__(self, code: str, message: str, seconds: float | None = None) -> None:
+        super().__init__(code, message, "Rekey looks what happened and goes on.")
+        self.seconds = seconds

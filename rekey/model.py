@@ -7,9 +7,10 @@ Times are aware UTC datetimes (RFC 3339 on the wire), durations are `Span`s.
 import calendar
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -38,10 +39,40 @@ class Reason(StrEnum):
 class RotationRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The input of `rotate_secret`, as a queue event, the operator API or the durable HTTP API gives it."""
 
-    vault: str
-    secret: str
+    vault: Annotated[str, Meta(pattern="^[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]$")]
+    secret: Annotated[str, Meta(pattern="^[A-Za-z0-9-]{1,127}$")]
     reason: Reason = Reason.MANUAL
-    requested_by: str = ""
+    requested_by: Annotated[str, Meta(max_length=200)] = ""
+
+    @classmethod
+    def parse(cls, payload: object) -> "RotationRequest":
+        """Return the request in `payload` (JSON types); ValueError names field, value and what was expected."""
+        if not isinstance(payload, dict):
+            raise ValueError(f"input: got {_shown(payload)}, expected an object with {', '.join(EXPECTED)}")  # noqa: TRY004
+        for field, expected in EXPECTED.items():
+            if field not in payload and field in {"vault", "secret"}:
+                raise ValueError(f"{field}: missing, expected {expected}")
+            try:
+                if field in payload:
+                    msgspec.convert(payload[field], cls.__annotations__[field])
+            except msgspec.ValidationError:
+                raise ValueError(f"{field}: got {_shown(payload[field])}, expected {expected}") from None
+        for field in payload:
+            if field not in EXPECTED:
+                raise ValueError(f"{field}: unknown, expected {', '.join(EXPECTED)}")
+        return msgspec.convert(payload, cls)
+
+
+EXPECTED = {
+    "vault": "a Key Vault name",
+    "secret": "a secret's name: 1 to 127 letters, digits and hyphens",
+    "reason": f"one of {', '.join(Reason)}",
+    "requested_by": "at most 200 characters",
+}
+
+
+def _shown(value: object) -> str:
+    return repr(value) if len(repr(value)) <= 100 else repr(value)[:100] + "..."
 
 
 class CredentialRef(msgspec.Struct, frozen=True):
@@ -126,11 +157,20 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     remarks: tuple[str, ...] = ()
 
 
+class BadPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Tags that can't be used: a sentence per bad tag, and who is to be told once for this version."""
+
+    version: str
+    errors: tuple[str, ...]
+    owners: tuple[str, ...] = ()
+
+
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What `read_policy` decided: the rotation to walk, or why there is nothing to do."""
+    """What `read_policy` decided: the rotation to walk, or why there is nothing to do, or what is wrong with the tags."""
 
     rotation: Rotation | None = None
     not_due: str = ""
+    bad: BadPolicy | None = None
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,6 +188,28 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     expires: datetime
 
 
+class UseCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the old credential is still used: `remark` says what wasn't looked at, `used_by` who was seen."""
+
+    checked: bool
+    used_by: tuple[str, ...] = ()
+    remark: str = ""
+
+
+class Retired(msgspec.Struct, frozen=True, kw_only=True):
+    """The key ids that were removed, and what was left alone on purpose."""
+
+    removed: tuple[str, ...] = ()
+    remark: str = ""
+
+
+class Undone(msgspec.Struct, frozen=True, kw_only=True):
+    """What undoing came to: if the new version is out after all, nothing was undone and the walk goes on from there."""
+
+    removed: tuple[str, ...] = ()
+    published: Published | None = None
+
+
 class ConsumerResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one consumer: how it was confirmed, or the failure."""
 
@@ -156,6 +218,21 @@ class ConsumerResult(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
     message: str = ""
     what_to_do: str = ""
+
+
+class Walk(msgspec.Struct, frozen=True, kw_only=True):
+    """The input of every step: the rotation and what earlier steps found out. Each step reads what it needs of it."""
+
+    rotation: Rotation
+    facts: Facts | None = None
+    issued: Issued | None = None
+    published: Published | None = None
+    target: ConsumerTarget | None = None
+    result: str = ""
+
+    def but(self, **changes: Any) -> "Walk":
+        """Return this walk with more known."""
+        return msgspec.structs.replace(self, **changes)
 
 
 # What an activity returns. It never throws: an exception's text would be kept in the durable store as it is.
@@ -184,10 +261,11 @@ class Permanent(msgspec.Struct, frozen=True, tag="permanent", tag_field="outcome
 
 
 class Unclear(msgspec.Struct, frozen=True, tag="unclear", tag_field="outcome"):
-    """A write may have happened; the step looks before it repeats anything."""
+    """A write may have happened; the step looks before it repeats anything, after `seconds` if the service lags."""
 
     code: str
     message: str
+    seconds: float | None = None
 
 
 type Outcome = Ok | RetryAfter | Permanent | Unclear
@@ -230,6 +308,28 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     what_to_do: str = ""
     remarks: tuple[str, ...] = ()
+
+
+class Telling(msgspec.Struct, frozen=True, kw_only=True):
+    """The input of `notify_owners`: a notice without recipients, and whom it concerns.
+
+    `once` is a key under which it is told a single time ever; `keep` puts it into the outbox without trying again.
+    """
+
+    notice: Notice
+    owners: tuple[str, ...] = ()
+    notify: tuple[str, ...] = ()
+    application_owners: tuple[str, ...] = ()
+    once: str = ""
+    keep: bool = False
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a notice: accepted by the mail service for these, refused for those, or waiting in the outbox."""
+
+    accepted: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    undelivered: str = ""
 
 
 def encode(value: Any) -> Any:

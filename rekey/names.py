@@ -53,9 +53,12 @@ def staged_secret(rotation_id: str) -> str:
     return f"staged-{rotation_id}"
 
 
+RECORDS = "records/"
+
+
 def record_blob(rotation_id: str) -> str:
     """Return the blob name of a rotation's evidence record."""
-    return f"records/{rotation_id}.json"
+    return f"{RECORDS}{rotation_id}.json"
 
 
 def lease_blob(object_id: str) -> str:

@@ -40,6 +40,8 @@ MOST_TAGS = 15
 LONGEST_VALUE = 256
 """Key Vault's limits; https://learn.microsoft.com/azure/key-vault/secrets/about-secrets#secret-tags."""
 
+_KNOWN = frozenset((*POLICY_TAGS, *WRITTEN_TAGS, *legacy_tags.NAMES))
+_LEGACY_BY_CASE = {name.lower(): name for name in legacy_tags.NAMES}
 _NO_CREDENTIAL = CredentialRef("", "")
 _DEFAULTS = Policy(credential=_NO_CREDENTIAL)
 _OURS = re.compile(r"rekey[-_. :]", re.IGNORECASE)
@@ -134,6 +136,8 @@ class _Reading:
         self.tags = tags
         self.settings = settings
         self.errors: list[TagError] = []
+        self.meant: set[str] = set()
+        """The tags that a misspelled one was probably meant to be: those aren't called missing as well."""
 
     def claimed(self) -> bool:
         """Tell whether somebody meant to have this secret rotated, be the tag well spelled or not."""
@@ -145,14 +149,13 @@ class _Reading:
 
     def refuse_unknown(self) -> None:
         """Refuse every tag that looks like one of Rekey's and isn't, suggesting the nearest that is."""
-        legacy = {name.lower(): name for name in legacy_tags.NAMES}
         for name, value in self.tags.items():
             bare = name.strip().lower()
-            if _OURS.match(bare) and name not in {*POLICY_TAGS, *WRITTEN_TAGS}:
-                near = difflib.get_close_matches(bare, POLICY_TAGS, n=1)
-                self.refuse(name, value, f"a known tag; unknown tag{f', did you mean {near[0]}?' if near else ''}")
-            elif bare in legacy and name not in legacy_tags.NAMES:
-                self.refuse(name, value, f"a known tag; unknown tag, did you mean {legacy[bare]}?")
+            if name in _KNOWN or not (_OURS.match(bare) or bare in _LEGACY_BY_CASE):
+                continue
+            near = difflib.get_close_matches(bare, POLICY_TAGS, n=1) if _OURS.match(bare) else [_LEGACY_BY_CASE[bare]]
+            self.meant.update(near)
+            self.refuse(name, value, f"a known tag: unknown tag{f', did you mean {near[0]}?' if near else ''}")
 
     def refuse(self, tag: str, value: str, expected: str, code: str = "") -> None:
         """Remember that a tag can't be used; the first error of a tag is the one that is told."""
@@ -200,7 +203,7 @@ def _credential(reading: _Reading) -> CredentialRef:
     reading.take(legacy_tags.CREDENTIAL_ID, tag_values.key_id, "")
     named = {tag: ref for tag, ref in found.items() if ref != _NO_CREDENTIAL}
     if not named:
-        if not any(tag in reading.tags for tag in found):
+        if not any(tag in reading.tags or tag in reading.meant for tag in found):
             reading.refuse(TAG_CREDENTIAL, "", "<credential kind>:<target>: the tag is missing")
         return _NO_CREDENTIAL
     first, *others = named
@@ -235,7 +238,7 @@ def _connection(reading: _Reading) -> ConsumerRef | None:
     given = [tag for tag in legacy_tags.DEVOPS_TAGS if tag in reading.tags]
     if not given:
         return None
-    for tag in (tag for tag in legacy_tags.DEVOPS_TAGS if tag not in given):
+    for tag in (tag for tag in legacy_tags.DEVOPS_TAGS if tag not in {*given, *reading.meant}):
         reading.refuse(tag, "", f"a value, since {given[0]} is set: the tag is missing")
 
     def account(url: str) -> str:

@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Mapping
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -21,6 +20,11 @@ VAULT_NAME = re.compile(r"(?=.{3,24}$)[a-zA-Z](?:[a-zA-Z0-9]|-(?!-))*[a-zA-Z0-9]
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?P<domain>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)")
 DEPLOYMENT = re.compile(r"[a-z0-9][a-z0-9-]{0,19}")
+_DOMAIN = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?"
+_ORGANIZATION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?")
+_RESOURCE_PREFIX = re.compile(rf"/subscriptions/{GUID.pattern}(?:/[^/\s?#%\\]+)*", re.IGNORECASE | re.ASCII)
+_ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
 
 type Name = Annotated[str, Meta(min_length=1, max_length=128)]
 
@@ -34,7 +38,7 @@ class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `organizations` maps an Azure DevOps organization to its projects; `resources` are ARM id prefixes.
     """
 
-    vaults: tuple[Name, ...]
+    vaults: Annotated[tuple[Name, ...], Meta(min_length=1)]
     applications: tuple[Name, ...] = ()
     organizations: dict[str, tuple[Name, ...]] = {}
     resources: tuple[Name, ...] = ()
@@ -93,6 +97,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class Partial(Settings, frozen=True, kw_only=True):
+    """What a developer's machine knows of the app's settings: an empty list there is unknown, and allows anything.
+
+    For looking at tags only: an app that ran on these would do whatever a tag says.
+    """
+
+    def scope_of(self, vault: str) -> tuple[Scope, ...]:
+        """Return the scopes that bind this vault, none if no scopes are known."""
+        return Settings.scope_of(self, vault) if self.scopes else ()
+
+    def allows_application(self, vault: str, client_id: str) -> bool:
+        """Tell whether nothing is known against this application."""
+        return not self.scopes or Settings.allows_application(self, vault, client_id)
+
+    def allows_organization(self, vault: str, organization: str) -> bool:
+        """Tell whether nothing is known against this organization."""
+        return not self.scopes or Settings.allows_organization(self, vault, organization)
+
+    def allows_project(self, vault: str, organization: str, project: str) -> bool:
+        """Tell whether nothing is known against this project."""
+        return not self.scopes or Settings.allows_project(self, vault, organization, project)
+
+    def allows_address(self, address: str) -> bool:
+        """Tell whether nothing is known against this address."""
+        return MAIL.fullmatch(address) is not None if not self.mail_domains else Settings.allows_address(self, address)
+
+
 def read(environ: Mapping[str, str]) -> Settings:
     """Return the settings in `environ`; the first one that can't be used is a SettingError."""
     cloud = _cloud(environ)
@@ -104,7 +135,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         scopes=_scopes(environ),
         staging_vault=_matching(environ, "REKEY_STAGING_VAULT", VAULT_NAME, "a Key Vault name"),
         operators=_addresses(environ, "REKEY_OPERATORS"),
-        mail_domains=_words(environ, "REKEY_MAIL_DOMAINS", "mail domains separated by commas"),
+        mail_domains=_domains(environ),
         mail_endpoint=_mail_endpoint(environ, cloud),
         mail_sender=_matching(environ, "REKEY_MAIL_SENDER", MAIL, "the sender's mail address"),
         storage=_storage(environ),
@@ -117,8 +148,28 @@ def settings() -> Settings:
     return read(os.environ)
 
 
+def read_partial(environ: Mapping[str, str] | None = None) -> Partial:
+    """Return what `environ` (the process's own by default) says of cloud, scopes and mail; the rest is left empty.
+
+    What is missing is no error; what is there and can't be used is a SettingError.
+    """
+    known = os.environ if environ is None else environ
+    return Partial(
+        cloud=_cloud(known),
+        scopes=_scopes(known) if _given(known, "REKEY_SCOPES") else (),
+        operators=_addresses(known, "REKEY_OPERATORS") if _given(known, "REKEY_OPERATORS") else (),
+        mail_domains=_domains(known) if _given(known, "REKEY_MAIL_DOMAINS") else (),
+        **dict.fromkeys(("deployment", "tenant_id", "staging_vault", "mail_endpoint", "mail_sender", "storage"), ""),
+        identities={},
+    )
+
+
+def _given(environ: Mapping[str, str], name: str) -> str:
+    return environ.get(name, "").strip()
+
+
 def _required(environ: Mapping[str, str], name: str, expected: str) -> str:
-    value = environ.get(name, "").strip()
+    value = _given(environ, name)
     if not value:
         raise SettingError(name, value, expected)
     return value
@@ -147,6 +198,15 @@ def _addresses(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
     return addresses
 
 
+def _domains(environ: Mapping[str, str]) -> tuple[str, ...]:
+    expected = "mail domains such as contoso.com, separated by commas"
+    domains = _words(environ, "REKEY_MAIL_DOMAINS", expected)
+    for domain in domains:
+        if not _DOMAIN.fullmatch(domain):
+            raise SettingError("REKEY_MAIL_DOMAINS", domain, expected)
+    return domains
+
+
 def _json[T](name: str, text: str, kind: type[T], expected: str) -> T:
     try:
         return msgspec.json.decode(text, type=kind)
@@ -155,38 +215,42 @@ def _json[T](name: str, text: str, kind: type[T], expected: str) -> T:
 
 
 def _cloud(environ: Mapping[str, str]) -> Cloud:
-    text = environ.get("REKEY_CLOUD", "public").strip()
+    text = _given(environ, "REKEY_CLOUD") or "public"
     expected = f"one of {', '.join(CLOUDS)}, or a JSON object of endpoints"
     if text in CLOUDS:
         return CLOUDS[text]
     cloud = _json("REKEY_CLOUD", text, Cloud, expected)
-    for field in ("authority", "graph", "resource_manager", "azure_devops"):
-        _https_origin(f"REKEY_CLOUD.{field}", getattr(cloud, field))
+    for field in ("authority", "graph", "resource_manager", "azure_devops", "vault_resource", "mail_resource"):
+        origin = getattr(cloud, field)
+        if not re.fullmatch(f"https://{_HOST}", origin):
+            raise SettingError(f"REKEY_CLOUD.{field}", origin, "an https origin such as https://host, without path")
+    for field in ("vault_suffix", "mail_suffix", "storage_suffix"):
+        suffix = getattr(cloud, field)
+        if not re.fullmatch(_HOST, suffix):
+            raise SettingError(f"REKEY_CLOUD.{field}", suffix, "a host name without a leading dot")
     return cloud
 
 
-def _https_origin(name: str, value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme != "https" or not parts.hostname or f"https://{parts.netloc}" != value or "@" in parts.netloc:
-        raise SettingError(name, value, "an https origin such as https://host, without path")
-    return value
+def _https_origin(environ: Mapping[str, str], name: str, pattern: str, expected: str) -> str:
+    """Return an origin; a value that is none isn't shown, for people paste connection strings and SAS URLs here."""
+    value = _required(environ, name, expected).removesuffix("/")
+    if not re.fullmatch(pattern, value, re.IGNORECASE | re.ASCII):
+        raise SettingError(name, f"({len(value)} characters, not shown)", expected)
+    return value.lower()
 
 
 def _mail_endpoint(environ: Mapping[str, str], cloud: Cloud) -> str:
     expected = f"the Communication Services endpoint, https://<name>.{cloud.mail_suffix}"
-    value = _required(environ, "REKEY_MAIL_ENDPOINT", expected).rstrip("/")
-    _https_origin("REKEY_MAIL_ENDPOINT", value)
-    if not value.lower().endswith("." + cloud.mail_suffix):
-        raise SettingError("REKEY_MAIL_ENDPOINT", value, expected)
-    return value
+    pattern = rf"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\.{re.escape(cloud.mail_suffix)}"
+    return _https_origin(environ, "REKEY_MAIL_ENDPOINT", pattern, expected)
 
 
 def _identities(environ: Mapping[str, str]) -> dict[str, str]:
     """REKEY_IDENTITY_CLIENT_ID for every plane; REKEY_IDENTITIES, a JSON object, names another per plane."""
-    default = environ.get("REKEY_IDENTITY_CLIENT_ID", "").strip()
+    default = _given(environ, "REKEY_IDENTITY_CLIENT_ID")
     if not default and "IDENTITY_ENDPOINT" in environ:
         raise SettingError("REKEY_IDENTITY_CLIENT_ID", "", "the client id of the app's user-assigned identity")
-    text = environ.get("REKEY_IDENTITIES", "{}")
+    text = _given(environ, "REKEY_IDENTITIES") or "{}"
     named = _json("REKEY_IDENTITIES", text, dict[str, str], f"a JSON object with keys among {', '.join(PLANES)}")
     chosen = (dict.fromkeys(PLANES, default) if default else {}) | named
     for plane, client_id in chosen.items():
@@ -203,21 +267,27 @@ def _scopes(environ: Mapping[str, str]) -> tuple[Scope, ...]:
     expected = "a JSON list of {vaults, applications, organizations: {name: [projects]}, resources}"
     text = _required(environ, "REKEY_SCOPES", expected)
     scopes = _json("REKEY_SCOPES", text, tuple[Scope, ...], expected)
-    names = [vault for scope in scopes for vault in scope.vaults]
-    if not names:
+    if not scopes:
         raise SettingError("REKEY_SCOPES", text, "at least one scope with at least one vault")
-    for name in names:
-        if not VAULT_NAME.fullmatch(name):
-            raise SettingError("REKEY_SCOPES", name, "Key Vault names: 3 to 24 letters, digits and single hyphens")
+    for scope in scopes:
+        for names, pattern, what in (
+            (scope.vaults, VAULT_NAME, "Key Vault names: 3 to 24 letters, digits and single hyphens"),
+            (scope.applications, GUID, "application (client) ids, GUIDs"),
+            (scope.organizations, _ORGANIZATION, "Azure DevOps organizations by name, not by address"),
+            (scope.resources, _RESOURCE_PREFIX, "ARM id prefixes, /subscriptions/<id>/..., without a slash at the end"),
+        ):
+            for name in names:
+                if not pattern.fullmatch(name):
+                    raise SettingError("REKEY_SCOPES", name, what)
     return scopes
 
 
 def _storage(environ: Mapping[str, str]) -> str:
     """The app's own storage account, named as the Functions host names it: connection string or identity-based."""
-    origin = environ.get("AzureWebJobsStorage__blobServiceUri", "").strip().rstrip("/")
-    if origin:
-        return _https_origin("AzureWebJobsStorage__blobServiceUri", origin)
-    account = environ.get("AzureWebJobsStorage__accountName", "").strip()
-    if account:
-        return f"https://{account}.blob.core.windows.net"
-    return _required(environ, "AzureWebJobsStorage", "a connection string, or set AzureWebJobsStorage__blobServiceUri")
+    by_origin, by_name = "AzureWebJobsStorage__blobServiceUri", "AzureWebJobsStorage__accountName"
+    if _given(environ, by_origin):
+        return _https_origin(environ, by_origin, f"https://{_HOST}", "the blob service's origin, https, without path")
+    if _given(environ, by_name):
+        account = _matching(environ, by_name, _ACCOUNT, "a storage account's name")
+        return f"https://{account}.blob.{_cloud(environ).storage_suffix}"
+    return _required(environ, "AzureWebJobsStorage", f"a connection string, or set {by_origin}")

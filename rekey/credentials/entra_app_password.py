@@ -13,7 +13,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from rekey import names
 from rekey.azure_errors import of_status, retry_after, translated
 from rekey.clients import Clients
-from rekey.credentials.entra_graph import GRANT, Application, EntraGraph, Password
+from rekey.entra_graph import GRANT, Application, EntraGraph, Password
 from rekey.errors import InputError, NotYetError, PermanentError, ScopeError
 from rekey.model import Facts, Rotation
 from rekey.ports import NewCredential, Permission

@@ -3,7 +3,7 @@
 import hashlib
 from typing import TYPE_CHECKING
 
-from rekey.notices.blobs import create, translated
+from rekey.blobs import create, translated
 
 if TYPE_CHECKING:
     from azure.storage.blob.aio import ContainerClient

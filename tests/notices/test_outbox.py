@@ -12,7 +12,7 @@ from local.preview_notices import samples
 from local.processes import free_port
 from rekey.errors import NotYetError, PermanentError
 from rekey.model import NoticeKind
-from rekey.notices.blobs import translated
+from rekey.blobs import translated
 from rekey.notices.outbox import Outbox
 from rekey.notices.told import Told
 

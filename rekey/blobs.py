@@ -19,11 +19,13 @@ _WHAT_TO_DO = {
 }
 
 
-async def create(container: "ContainerClient", name: str, body: bytes) -> bool:
+async def create(container: "ContainerClient", name: str, body: bytes, metadata: dict[str, str] | None = None) -> bool:
     """Create the blob; False if it is there already, which stays as it is."""
     try:
         # What the service checks is If-None-Match: *
-        await container.get_blob_client(name).upload_blob(body, match_condition=MatchConditions.IfMissing)
+        await container.get_blob_client(name).upload_blob(
+            body, match_condition=MatchConditions.IfMissing, metadata=metadata
+        )
     except ResourceExistsError as error:
         if _code(error) != "BlobAlreadyExists":  # a container that is being deleted is a 409 too
             raise

@@ -1,0 +1,205 @@
+"""The evidence of a rotation: one JSON blob each, guarded by its ETag, kept when instance history is purged.
+
+The record is also where generating commits: whoever holds `generating` may publish what it made, and taking it over is
+one conditional write, so that of two attempts at most one result ever counts, however late the other wakes up.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from azure.core import MatchConditions
+from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
+
+from rekey import names
+from rekey.errors import NotYetError, UnclearError
+from rekey.model import Issued, Reason
+from rekey.blobs import create, translated
+
+if TYPE_CHECKING:
+    from azure.storage.blob.aio import ContainerClient
+
+OPEN, CLOSED = "open", "closed"
+TRIES = 20
+"""Of a conditional write; consumers are updated side by side and each adds an entry."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one step did; a step that keeps failing the same way is one entry with `times`."""
+
+    step: str
+    outcome: str
+    at: datetime
+    detail: Any = None
+    code: str = ""
+    message: str = ""
+    times: int = 1
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One rotation's evidence. No secret value is ever in it."""
+
+    rotation_id: str
+    instance_id: str
+    deployment: str
+    vault: str
+    secret: str
+    reason: Reason
+    opened: datetime
+    policy_digest: str
+    old_version: str
+    requested_by: str = ""
+    state: str = OPEN
+    closed: datetime | None = None
+    result: str = ""
+    generating: str = ""
+    issued: Issued | None = None
+    entries: tuple[Entry, ...] = ()
+
+    def did(self, step: str) -> bool:
+        """Tell whether that step has succeeded."""
+        return any(e.step == step and e.outcome == "ok" for e in self.entries)
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a listing shows of a record without reading it."""
+
+    rotation_id: str
+    vault: str
+    secret: str
+    state: str
+    result: str
+    opened: str
+
+
+class Records:
+    """The records in the app's container. Errors: NotYetError, PermanentError."""
+
+    def __init__(self, container: "ContainerClient") -> None:
+        self._container = container
+
+    async def open(self, record: Record) -> None:
+        """Create the record; one that is there already (a repeated step) stays as it is."""
+        with translated("record"):
+            await create(
+                self._container,
+                names.record_blob(record.rotation_id),
+                msgspec.json.encode(record),
+                metadata=_metadata(record),
+            )
+
+    async def read(self, rotation_id: str) -> Record | None:
+        """Return the record, None if there is none."""
+        with translated("record"):
+            found = await self._read(rotation_id)
+        return found[0] if found else None
+
+    async def change(self, rotation_id: str, change: Callable[[Record], Record]) -> Record:
+        """Apply `change` to the record as it is now and return what it became; NotYetError if there is none."""
+        for _ in range(TRIES):
+            with translated("record"):
+                found = await self._read(rotation_id)
+                if found is None:
+                    raise NotYetError("no-record", f"rotation {rotation_id} has no record yet")
+                changed = change(found[0])
+                if changed == found[0] or await self._written(changed, found[1]):
+                    return changed
+        raise NotYetError("record-busy", f"the record of rotation {rotation_id} changes too often")
+
+    async def add(self, rotation_id: str, entry: Entry) -> None:
+        """Add what a step did."""
+        await self.change(rotation_id, lambda record: _with(record, entry))
+
+    async def close(self, rotation_id: str, result: str) -> None:
+        """End the record; one that is closed already keeps its result."""
+        await self.change(rotation_id, lambda record: _closed(record, result))
+
+    async def begin_generating(self, rotation_id: str, attempt: str) -> Record:
+        """Take generating over for `attempt` and return the record as it was before, unless a result is committed."""
+        before: list[Record] = []
+
+        def take_over(record: Record) -> Record:
+            before.append(record)
+            return record if record.issued else msgspec.structs.replace(record, generating=attempt)
+
+        await self.change(rotation_id, take_over)
+        return before[-1]
+
+    async def commit_issued(self, rotation_id: str, attempt: str, issued: Issued) -> None:
+        """Make `issued` the rotation's one result; UnclearError `overtaken` if another attempt has taken over."""
+
+        def commit(record: Record) -> Record:
+            if record.generating != attempt:
+                raise UnclearError("overtaken", "another attempt to generate the credential has taken over")
+            return msgspec.structs.replace(record, issued=issued)
+
+        await self.change(rotation_id, commit)
+
+    async def listing(self, state: str = "") -> list[Summary]:
+        """Return the records in that state (`open`, `closed`, or "" for all), newest first."""
+        with translated("records"):
+            blobs = [b async for b in self._container.list_blobs(name_starts_with=names.RECORDS, include=["metadata"])]
+        found = [_summary(b.name, b.metadata or {}) for b in blobs]
+        return sorted((s for s in found if state in {"", s.state}), key=lambda s: s.opened, reverse=True)
+
+    async def _read(self, rotation_id: str) -> tuple[Record, str] | None:
+        try:
+            blob = await self._container.get_blob_client(names.record_blob(rotation_id)).download_blob()
+            body = await blob.readall()
+        except ResourceNotFoundError:
+            return None
+        return msgspec.json.decode(body, type=Record), blob.properties.etag
+
+    async def _written(self, record: Record, etag: str) -> bool:
+        blob = self._container.get_blob_client(names.record_blob(record.rotation_id))
+        try:
+            await blob.upload_blob(
+                msgspec.json.encode(record),
+                overwrite=True,
+                etag=etag,
+                match_condition=MatchConditions.IfNotModified,
+                metadata=_metadata(record),
+            )
+        except ResourceModifiedError:
+            return False
+        except HttpResponseError as error:
+            if error.status_code == 412:
+                return False
+            raise
+        return True
+
+
+def _with(record: Record, entry: Entry) -> Record:
+    last = record.entries[-1] if record.entries else None
+    if last and (last.step, last.outcome, last.code, last.detail) == (
+        entry.step,
+        entry.outcome,
+        entry.code,
+        entry.detail,
+    ):
+        again = msgspec.structs.replace(last, at=entry.at, message=entry.message, times=last.times + 1)
+        return msgspec.structs.replace(record, entries=(*record.entries[:-1], again))
+    return msgspec.structs.replace(record, entries=(*record.entries, entry))
+
+
+def _closed(record: Record, result: str) -> Record:
+    if record.state == CLOSED:
+        return record
+    return msgspec.structs.replace(record, state=CLOSED, result=result, closed=datetime.now(UTC))
+
+
+def _metadata(record: Record) -> dict[str, str]:
+    return {
+        "vault": record.vault,
+        "secret": record.secret,
+        "state": record.state,
+        "result": record.result,
+        "opened": record.opened.isoformat(),
+    }
+
+
+def _summary(blob: str, metadata: dict[str, str]) -> Summary:
+    rotation_id = blob.removeprefix(names.RECORDS).removesuffix(".json")
+    fields = ("vault", "secret", "state", "result", "opened")
+    return Summary(rotation_id=rotation_id, **{f: metadata.get(f, "") for f in fields})
