@@ -4,7 +4,7 @@ import contextlib
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -25,7 +25,7 @@ class Answer:
 
     status: int
     body: Any
-    headers: dict[str, str]
+    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Simulated:
         async with request as response:
             is_json = "json" in response.headers.get("Content-Type", "")
             content = await response.json() if is_json else await response.text()
-            return Answer(response.status, content, dict(response.headers))
+            return Answer(response.status, content, response.headers)
 
 
 class StaticCredential:
