@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 
@@ -44,13 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check_tags(chosen: argparse.Namespace) -> int:
+    file = "standard input" if chosen.file == "-" else chosen.file
     try:
         found = check_tags.entries(_read(chosen.file))
         known = read_partial()
     except OSError as error:
-        return _complain(f"{chosen.file}: {error.strerror or error}")
+        return _complain(f"{file}: {error.strerror or error}")
     except check_tags.ShapeError as error:
-        return _complain(f"{chosen.file}: {error}")
+        return _complain(f"{file}: {error}")
     except SettingError as error:
         return _complain(error.message)
     for note in check_tags.notes(known):
@@ -64,7 +66,8 @@ def _report(entry: check_tags.Entry, vault: str, known: Partial) -> Verdict:
         _note("scopes not checked: which vault is not known, say --vault NAME")
         known = msgspec.structs.replace(known, scopes=())
     verdict, lines = check_tags.report(entry, vault, known)
-    print(*lines, sep="\n")
+    for line in lines:
+        _write(sys.stdout, line)
     return verdict
 
 
@@ -73,12 +76,18 @@ def _read(file: str) -> bytes:
 
 
 def _note(text: str) -> None:
-    print(f"note: {text}", file=sys.stderr)
+    _write(sys.stderr, f"note: {text}")
 
 
 def _complain(text: str) -> int:
-    print(f"rekey: {text}", file=sys.stderr)
+    _write(sys.stderr, f"rekey: {text}")
     return UNUSABLE
+
+
+def _write(stream: TextIO, line: str) -> None:
+    """Write a line; what the terminal can't show is escaped rather than a UnicodeEncodeError."""
+    encoding = stream.encoding or "utf-8"
+    stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 if __name__ == "__main__":

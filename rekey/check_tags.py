@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from rekey import legacy_tags, policy, spans
+from rekey import policy, spans
 from rekey.errors import ScopeError
 from rekey.model import Policy, Span
 from rekey.settings import VAULT_NAME, Partial
 
-_SECRET_ID = re.compile(r"https://(?P<vault>[^./]+)\.[^/]+/secrets/(?P<name>[^/]+)(?:/.*)?")
+_SECRET_ID = re.compile(r"https://(?P<vault>[^./]+)\.[^/]+/secrets/(?P<name>[0-9A-Za-z-]{1,127})(?:/.*)?")
 
 
 class Verdict(StrEnum):
@@ -39,7 +39,7 @@ class ShapeError(Exception):
 
 
 def entries(text: bytes) -> tuple[Entry, ...]:
-    """Return every secret's tags in `text`: an object of tags, `az keyvault secret show` output, or a list of either."""
+    """Return every secret's tags in `text`: an object of tags, what `az keyvault secret show` prints, or a list."""
     try:
         found = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:

@@ -10,7 +10,7 @@ AZURE_DEVOPS_RESOURCE = "499b84ac-1321-427f-aa17-267ca6975798"
 
 
 class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The endpoints of one cloud: origins without a slash at the end, suffixes without a leading dot; a port may follow."""
+    """One cloud's endpoints: origins without a slash at the end, suffixes without a dot in front; a port may follow."""
 
     authority: str
     graph: str
