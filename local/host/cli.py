@@ -24,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m local.host", description="Azure Functions on one machine.")
     parser.add_argument("--version", "-v", action="version", version=VERSION)
     start = parser.add_subparsers(dest="command", required=True).add_parser("start", help="run the app in this folder")
-    start.add_argument("--port", "-p", type=int, default=_DEFAULT_PORT, help="HTTP port (default 7071)")
+    start.add_argument(
+        "--port", "-p", type=int, default=_DEFAULT_PORT, help="HTTP port (default 7071; 0 takes a free one)"
+    )
     port: int = parser.parse_args(arguments).port
     try:
         asyncio.run(_start(port))
@@ -38,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _start(port: int) -> None:
-    settings = read_settings(Path.cwd(), port)
+    listening = _bound(port)
+    settings = read_settings(Path.cwd(), listening.getsockname()[1])
     write_logs(settings.log_level)
     if settings.log_level == logging.INFO:
         for chatty in ("azure", "durabletask", "uvicorn"):
@@ -46,7 +49,7 @@ async def _start(port: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await Host(settings, _bound(port)).run(stop)
+    await Host(settings, listening).run(stop)
 
 
 def _bound(port: int) -> socket.socket:
