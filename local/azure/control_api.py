@@ -108,7 +108,7 @@ class ControlApi:
 
     async def outbox(self, _request: Request) -> Any:
         """Tell the mails that were accepted."""
-        return self._cloud.services["email"].state()["outbox"]
+        return {"mails": self._cloud.services["email"].state()["outbox"]}
 
 
 def _json(run: Handler) -> Callable[[Request], Awaitable[Response]]:

@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-import importlib
 import json
 import secrets
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,22 +15,30 @@ import trustme
 import uvicorn
 from starlette.types import ASGIApp
 
+from local.azure.acs_email import Email
+from local.azure.arm import ResourceManager
+from local.azure.azuredevops import AzureDevOps
 from local.azure.cloud import Cloud
 from local.azure.control_api import ControlApi
+from local.azure.entra import Entra
+from local.azure.eventgrid import EventGrid
 from local.azure.faults import Faults
+from local.azure.graph import Graph
+from local.azure.keyvault import KeyVault
 from local.azure.managed_identity import ManagedIdentityEndpoint
 from local.azure.pipeline import Pipeline
 from local.azure.request_log import RequestLog
+from local.azure.wire import Service
 
 # Seeded in this order: later services refer to what earlier ones hold.
-_SERVICES = (
-    ("local.azure.entra", "Entra"),
-    ("local.azure.graph", "Graph"),
-    ("local.azure.acs_email", "Email"),
-    ("local.azure.arm", "ResourceManager"),
-    ("local.azure.eventgrid", "EventGrid"),
-    ("local.azure.azuredevops", "AzureDevOps"),
-    ("local.azure.keyvault", "KeyVault"),
+_SERVICES: tuple[Callable[[Cloud], Service], ...] = (
+    Entra,
+    Graph,
+    Email,
+    ResourceManager,
+    EventGrid,
+    AzureDevOps,
+    KeyVault,
 )
 _HOSTS = ("login", "graph", "vault", "azuredevops", "management", "*.vault", "*.communication")
 
@@ -56,9 +63,8 @@ class _Server(uvicorn.Server):
 def build(port: int) -> Cloud:
     """Return a cloud with all its services, empty."""
     cloud = Cloud(port)
-    for module, name in _SERVICES:
-        with contextlib.suppress(ModuleNotFoundError):
-            cloud.add(getattr(importlib.import_module(module), name)(cloud))
+    for service in _SERVICES:
+        cloud.add(service(cloud))
     return cloud
 
 
