@@ -1,7 +1,7 @@
 """Speaks Azure DevOps' REST API 7.1 as far as service endpoints go, and knows how it fails.
 
-Bad authentication yields a sign-in page with a 2xx status, so anything but JSON is a refusal; secret parameters are null
-in every answer, so what is written back must carry the secret again; the PUT is the organization's, the GET a project's.
+Bad authentication yields a sign-in page with a 2xx status, so anything but JSON is a refusal; secret parameters are
+null in every answer, so what is written back must carry the secret again; PUT is the organization's, GET a project's.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -21,7 +21,7 @@ def translated(where: str, *, repeatable: bool = True, forbidden: str = "") -> I
     """Re-raise an SDK's error from the block as a RekeyError about `where`.
 
     `repeatable=False` marks a write that must not simply be repeated: a lost answer becomes UnclearError.
-    `forbidden` says how to grant what a 403 misses. The SDK's error is not chained: a step's traceback is kept in clear.
+    `forbidden` says how to grant what a 403 misses. The SDK's error is not chained: it may quote anything.
     """
     try:
         yield
@@ -41,7 +41,7 @@ def of_sdk(error: AzureError, where: str, *, repeatable: bool, forbidden: str = 
             repeatable=repeatable,
             forbidden=forbidden,
             service_code=_service_code(error),
-            retry_after=retry_after(error.response.headers) if error.response is not None else None,
+            retry_after=retry_after(getattr(error.response, "headers", None)),
         )
     if isinstance(error, ClientAuthenticationError):
         return NotYetError("sign-in-failed", f"{where}: the app's identity could not get a token")

@@ -8,7 +8,6 @@ bearer policy would send one to any host it is pointed at, and so would kiota's 
 import base64
 import functools
 import time
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -18,6 +17,8 @@ from rekey.errors import PermanentError
 from rekey.settings import Settings, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     import httpx
     from azure.communication.email.aio import EmailClient
     from azure.core import AsyncPipelineClient
@@ -32,7 +33,7 @@ TIMEOUTS: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 30}
 """Seconds; a step is retried by its orchestrator, so that no single call needs to wait long."""
 
 NO_RETRY: dict[str, Any] = {"retry_total": 0}
-"""For a write that isn't idempotent: after a lost answer one looks before repeating (azure-core repeats POST on 503)."""
+"""For a write that isn't idempotent: azure-core repeats even a POST after a 503; one looks before repeating."""
 
 
 class Clients:
@@ -70,6 +71,19 @@ class Clients:
     def container(self) -> "ContainerClient":
         """Return the blob container of records, leases and the outbox."""
         return self._once("storage", self._container)
+
+    async def storage_ready(self) -> None:
+        """Create the container on the first use by this process; an identity that may not finds it made by infra."""
+        await self.remember("container", float("inf"), self._make_container)
+
+    async def _make_container(self) -> bool:
+        from azure.core.exceptions import AzureError
+
+        try:
+            await self.container().create_container()
+        except AzureError:
+            return False  # it exists, or whoever uses it next says what is wrong
+        return True
 
     def credential(self, plane: str) -> "AsyncTokenCredential":
         """Return the identity for that plane: the managed identity that settings name, else the developer's sign-in."""

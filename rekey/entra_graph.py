@@ -27,7 +27,7 @@ ROOM_FOR_PERSONAL_ACCOUNTS = 2
 
 
 class Password(msgspec.Struct, frozen=True, kw_only=True):
-    """One password of an application: everything Graph shows, which is never the value (`hint`: its first 3 characters)."""
+    """One password as Graph shows it, which is never the value (`hint`: its first three characters)."""
 
     key_id: str
     label: str

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from azure.core.exceptions import AzureError, HttpResponseError
 
 from rekey import names
-from rekey.errors import NotYetError
 from rekey.blobs import create, translated
+from rekey.errors import NotYetError
 
 if TYPE_CHECKING:
     from azure.storage.blob.aio import ContainerClient
@@ -22,7 +22,7 @@ WORK_SECONDS = 50
 
 @contextlib.asynccontextmanager
 async def leased(container: "ContainerClient", object_id: str) -> AsyncIterator[None]:
-    """Hold the lease of that object during the block; NotYetError if somebody else holds it or the block takes too long."""
+    """Hold the lease of that object during the block; NotYetError if it is taken or the block takes too long."""
     name = names.lease_blob(object_id)
     blob = container.get_blob_client(name)
     with translated("lease"):

@@ -109,8 +109,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 class Rotation(msgspec.Struct, frozen=True, kw_only=True):
     """What every step of one rotation is told.
 
-    `old_version` is the Key Vault version that was current and `expires` its end date (None: it has none). The tagged ids
-    are what its tags claim. Preflight adds `object_id`, the issuer's own id of what the credential belongs to, and
+    `old_version` is the Key Vault version that was current, `expires` its end date (None: it has none). The tagged
+    ids are what its tags claim. Preflight adds `object_id`, the issuer's own id of what the credential belongs to, and
     `old_key_id`, the credential that the old version holds if that could be proved (None: it is left to expire).
     """
 
@@ -119,6 +119,7 @@ class Rotation(msgspec.Struct, frozen=True, kw_only=True):
     secret: str
     reason: Reason
     started: datetime
+    requested_by: str = ""
     policy: Policy
     old_version: str
     expires: datetime | None = None
@@ -157,6 +158,14 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     remarks: tuple[str, ...] = ()
 
 
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """The input of `read_policy`: who asks for what, and the ids of the rotation it would become."""
+
+    request: RotationRequest
+    rotation_id: str
+    started: datetime
+
+
 class BadPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Tags that can't be used: a sentence per bad tag, and who is to be told once for this version."""
 
@@ -166,7 +175,7 @@ class BadPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What `read_policy` decided: the rotation to walk, or why there is nothing to do, or what is wrong with the tags."""
+    """What `read_policy` decided: the rotation to walk, or why there is none, or what is wrong with the tags."""
 
     rotation: Rotation | None = None
     not_due: str = ""
@@ -174,7 +183,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):
-    """A new credential, without its value: `staged_version` is where the staging vault keeps that (None: not staged)."""
+    """A new credential, without its value: `staged_version` is where the staging vault keeps it (None: nowhere)."""
 
     key_id: str
     expires: datetime
@@ -322,6 +331,10 @@ class Telling(msgspec.Struct, frozen=True, kw_only=True):
     application_owners: tuple[str, ...] = ()
     once: str = ""
     keep: bool = False
+
+    def kept(self) -> "Telling":
+        """Return this telling for the outbox."""
+        return msgspec.structs.replace(self, keep=True)
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):

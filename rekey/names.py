@@ -72,3 +72,5 @@ ROTATION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a
 # Tags of DESIGN.md's policy table, as people and Rekey write them.
 TAG_ROTATION_ID = "rekey-rotation-id"
 TAG_KEY_ID = "rekey-key-id"
+TAG_DEPLOYMENT = "rekey-deployment"
+"""On staged values only: which deployment may destroy them."""

@@ -284,3 +284,11 @@ def _grace(reading: _Reading, lifetime: Span) -> Span:
         return span
 
     return reading.take(TAG_GRACE, parse, _DEFAULTS.grace)
+
+
+def policy_owners(tags: Mapping[str, str] | None, settings: Settings) -> tuple[str, ...]:
+    """Return the owners of a policy that may be bad otherwise: none if that tag is bad too."""
+    try:
+        return tag_values.addresses((tags or {}).get("rekey-owners", ""), settings)
+    except (RekeyError, ValueError):
+        return ()

@@ -13,9 +13,9 @@ from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
 
 from rekey import names
+from rekey.blobs import create, translated
 from rekey.errors import NotYetError, UnclearError
 from rekey.model import Issued, Reason
-from rekey.blobs import create, translated
 
 if TYPE_CHECKING:
     from azure.storage.blob.aio import ContainerClient

@@ -1,5 +1,6 @@
 """Starts a rotation under its one instance id, whoever asks and however often."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from rekey import names
@@ -9,13 +10,15 @@ BUSY = frozenset({"RUNNING", "PENDING", "SUSPENDED", "CONTINUED_AS_NEW"})
 
 
 class DurableClient(Protocol):
-    """What is used of the durable client binding."""
+    """What is used of the durable client binding; the SDK names an argument `input`."""
 
-    async def get_orchestration_state(self, instance_id: str, *, fetch_payloads: bool = True) -> Any:
+    @property
+    def get_orchestration_state(self) -> Callable[..., Awaitable[Any]]:
         """Return the instance's state, None if there is none."""
         ...
 
-    async def schedule_new_orchestration(self, orchestrator: str, /, **options: Any) -> str:
+    @property
+    def schedule_new_orchestration(self) -> Callable[..., Awaitable[str]]:
         """Start an instance; fails if one of that id is running."""
         ...
 

@@ -15,7 +15,7 @@ from azure.core.rest import HttpRequest
 
 from rekey.azure_errors import of_status, translated
 from rekey.clients import NO_RETRY
-from rekey.errors import NotYetError
+from rekey.errors import NotYetError, PermanentError
 from rekey.secret_value import SecretValue
 
 if TYPE_CHECKING:
@@ -49,19 +49,24 @@ class Vault:
         )
 
     async def current(self, secret: str) -> tuple[Version, SecretValue]:
-        """Return the newest version; PermanentError `secret-disabled` if that is disabled, `not-found` if there is none."""
-        with translated(self._where(secret), forbidden=self._grant):
-            return _parsed(await self._client.get_secret(secret))
+        """Return the newest version; PermanentError `secret-disabled` or `not-found` if it can't be had."""
+        try:
+            with translated(self._where(secret), forbidden=self._grant):
+                return _parsed(await self._client.get_secret(secret))
+        except PermanentError as error:
+            if "SecretDisabled" in error.message:
+                raise PermanentError(
+                    "secret-disabled", f"{self._where(secret)}: the newest version is disabled"
+                ) from None
+            raise
 
     async def read(self, secret: str, version: str) -> tuple[Version, SecretValue] | None:
         """Return exactly that version, None if it (or the secret) isn't there."""
         try:
             with translated(self._where(secret), forbidden=self._grant):
                 return _parsed(await self._client.get_secret(secret, version))
-        except NotYetError:
-            raise
-        except Exception as error:
-            if getattr(error, "code", "") == "not-found":
+        except PermanentError as error:
+            if error.code == "not-found":
                 return None
             raise
 
@@ -101,7 +106,7 @@ class Vault:
     async def destroy(self, secret: str) -> None:
         """Delete and purge a secret with all its versions; one that is gone already is no error.
 
-        Not through the SDK's delete: that polls for the end of the deletion, and a purge that is refused tells the same.
+        Not through the SDK's delete, which polls for the end of the deletion: a purge that is refused tells the same.
         """
         with translated(self._where(secret), forbidden=self._grant):
             deleted = await self._client.send_request(HttpRequest("DELETE", f"/secrets/{secret}"))
@@ -130,7 +135,9 @@ class Vault:
 
 
 def _parsed(read: "KeyVaultSecret") -> tuple[Version, SecretValue]:
-    return _properties(read.properties), SecretValue(read.value or "")
+    if not read.value:
+        raise PermanentError("empty-secret", f"secret {read.name} has an empty value", "Set the secret's value once.")
+    return _properties(read.properties), SecretValue(read.value)
 
 
 def _properties(found: "SecretProperties") -> Version:

@@ -76,11 +76,11 @@ class EntraAppPassword:
         )
 
     async def generate(self, rotation: Rotation, label: str, expires: datetime) -> NewCredential:
-        """Ask Graph for a password under `label`; UnclearError if it may have been made without our knowing its value."""
+        """Ask Graph for a password under `label`; UnclearError if it may have been made and its value is lost."""
         return await self._graph().add_password(rotation.object_id, label, expires)
 
     async def labelled(self, rotation: Rotation, label: str) -> Sequence[str]:
-        """Return the key ids under `label`; Graph's reads lag its writes by seconds, so an empty answer proves little."""
+        """Return the key ids under `label`; Graph's reads lag its writes, so an empty answer proves little."""
         application = await self._application(rotation)
         return [p.key_id for p in application.labelled(label)]
 
@@ -142,10 +142,10 @@ _LEFT_ALONE = (
 
 def _recognised(rotation: Rotation, application: Application, deployment: str, current: SecretValue) -> Password | None:
     """A key id in a tag is believed only if the issuer's label agrees: tags are written by others."""
-    for password in application.passwords:
-        if password.key_id == rotation.tagged_key_id and rotation.tagged_rotation_id:
-            if password.label == names.label(deployment, rotation.tagged_rotation_id):
-                return password
+    claimed = names.label(deployment, rotation.tagged_rotation_id or "none")
+    for password in application.labelled(claimed):
+        if password.key_id == rotation.tagged_key_id:
+            return password
     return _adopted(rotation, application, current) if rotation.policy.adopt else None
 
 

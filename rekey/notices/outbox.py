@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from azure.core.exceptions import ResourceNotFoundError
 
-from rekey.model import Notice
 from rekey.blobs import create, delete, translated
+from rekey.model import Notice
 from rekey.notices.identity import notice_id
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ SDKS = ("azure", "msgraph", "msgraph_core", "kiota_http", "kiota_authentication_
 FUNCTIONS_SIDE = ("azure.functions", "azure.durable_functions")
 MODELS = ("msgraph.generated.models",)
 NEVER_DEPLOYED = ("local", "tests", "tools")
-MAPPED = ("triggers", "orchestrators", "activities", *FUNCTIONS_SIDE)
+MAPPED = ("triggers", "orchestrators", "activities", "rekey.settings", *FUNCTIONS_SIDE)
 MADE = ("Client", "Credential", "Session", "Pipeline", "Transport")
 
 

@@ -14,7 +14,7 @@ IMPORTABLE = (
     *("__future__", "collections", "dataclasses", "datetime", "enum", "functools", "hashlib", "itertools"),
     *("json", "logging", "math", "operator", "re", "types", "typing", "uuid"),
     *("msgspec", "durabletask", "azure.durable_functions"),
-    *("rekey.model", "rekey.names", "orchestrators"),
+    *("rekey.due", "rekey.model", "rekey.names", "orchestrators"),
 )
 """Pure, or replay-safe by design. Whoever adds to this list vouches for that."""
 

@@ -1,0 +1,95 @@
+"""Step generate_credential: of all attempts, however often killed or late, exactly one new credential counts.
+
+An attempt takes generating over in the record, removes what earlier ones labelled, makes a credential, stages its value
+and commits. It can commit only while nobody has taken over, so an attempt that wakes up late removes what it made.
+"""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import azure.durable_functions as df
+
+from activities.step import Desk, run_step
+from rekey import names
+from rekey.errors import UnclearError
+from rekey.model import Issued, Walk
+from rekey.ports import NewCredential
+
+blueprint = df.Blueprint()
+
+READS_LAG = 15.0
+"""Seconds: after a lost answer, what was made may not be listed any sooner."""
+
+
+@blueprint.activity_trigger(input_name="payload", activity=names.GENERATE_CREDENTIAL)
+async def generate_credential_step(payload: dict) -> dict:
+    """Make the new credential and put its value where only Rekey reads it."""
+    return await run_step(names.GENERATE_CREDENTIAL, generate, payload)
+
+
+async def generate(desk: Desk, walk: Walk) -> Issued:
+    """Return the committed credential's key id and staged version id."""
+    attempt = str(uuid4())
+    before = await desk.records().begin_generating(walk.rotation.id, attempt)
+    if before.issued:
+        return before.issued
+    label = names.label(desk.settings.deployment, walk.rotation.id)
+    if before.generating:
+        await _remove_leftovers(desk, walk, label)
+    try:
+        made = await desk.credential_kind(walk).generate(walk.rotation, label, _end(walk))
+    except UnclearError as error:
+        raise UnclearError(error.code, error.message, READS_LAG) from None
+    return await _keep(desk, walk, attempt, made)
+
+
+def _end(walk: Walk) -> datetime:
+    wanted = walk.rotation.policy.lifetime.after(datetime.now(UTC)).replace(microsecond=0)
+    longest = walk.facts.longest if walk.facts else None
+    return min(wanted, longest) if longest else wanted
+
+
+async def _remove_leftovers(desk: Desk, walk: Walk, label: str) -> None:
+    kind = desk.credential_kind(walk)
+    for key_id in await kind.labelled(walk.rotation, label):
+        await kind.remove(walk.rotation, key_id)
+
+
+async def _keep(desk: Desk, walk: Walk, attempt: str, made: NewCredential) -> Issued:
+    """Stage and commit, unless another attempt has taken over meanwhile: then remove what this one made."""
+    rotation_id = walk.rotation.id
+    try:
+        await _require_turn(desk, rotation_id, attempt)
+        version = await desk.staging().set(
+            names.staged_secret(rotation_id),
+            made.value,
+            tags={
+                names.TAG_KEY_ID: made.key_id,
+                names.TAG_ROTATION_ID: rotation_id,
+                names.TAG_DEPLOYMENT: desk.settings.deployment,
+            },
+            expires=made.expires,
+        )
+        issued = Issued(key_id=made.key_id, expires=made.expires, staged_version=version.id)
+        await desk.records().commit_issued(rotation_id, attempt, issued)
+    except UnclearError as error:
+        if error.code == OVERTAKEN:
+            await _withdraw(desk, walk, made)
+        raise
+    return issued
+
+
+OVERTAKEN = "overtaken"
+
+
+async def _require_turn(desk: Desk, rotation_id: str, attempt: str) -> None:
+    record = await desk.records().read(rotation_id)
+    if record is None or record.generating != attempt:
+        raise UnclearError(OVERTAKEN, "another attempt to generate the credential has taken over")
+
+
+async def _withdraw(desk: Desk, walk: Walk, made: NewCredential) -> None:
+    await desk.credential_kind(walk).remove(walk.rotation, made.key_id)
+    record = await desk.records().read(walk.rotation.id)
+    if record is None or record.did(names.SET_SECRET_VERSION) or record.state != "open":
+        await desk.staging().destroy(names.staged_secret(walk.rotation.id))

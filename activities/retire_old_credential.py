@@ -1,0 +1,31 @@
+"""Step retire_old_credential: the old credential, and whatever a dead attempt of this rotation left, stops working."""
+
+import azure.durable_functions as df
+
+from activities.staged import issued_of
+from activities.step import Desk, run_step
+from rekey import names
+from rekey.model import Retired, Walk
+
+blueprint = df.Blueprint()
+
+LEFT_ALONE = (
+    "Which credential the old version held could not be proved, so it was left alone and works until it expires."
+)
+
+
+@blueprint.activity_trigger(input_name="payload", activity=names.RETIRE_OLD_CREDENTIAL)
+async def retire_old_credential_step(payload: dict) -> dict:
+    """Remove at the issuer, by key id."""
+    return await run_step(names.RETIRE_OLD_CREDENTIAL, retire, payload)
+
+
+async def retire(desk: Desk, walk: Walk) -> Retired:
+    """Return the key ids that are gone now. The published one is never among them."""
+    rotation, kept = walk.rotation, issued_of(walk).key_id
+    kind = desk.credential_kind(walk)
+    labelled = await kind.labelled(rotation, names.label(desk.settings.deployment, rotation.id))
+    doomed = [key for key in (*labelled, rotation.old_key_id) if key and key != kept]
+    for key_id in doomed:
+        await kind.remove(rotation, key_id)
+    return Retired(removed=tuple(doomed), remark="" if rotation.old_key_id else LEFT_ALONE)

@@ -1,0 +1,62 @@
+"""Step set_secret_version: the new value becomes the newest version, if nobody else was faster."""
+
+from datetime import UTC, datetime
+
+import azure.durable_functions as df
+
+from activities.staged import issued_of, staged_value
+from activities.step import Desk, run_step
+from rekey import names
+from rekey.errors import NotYetError, PermanentError
+from rekey.model import Issued, Published, Walk
+from rekey.policy import tags_for_new_version
+from rekey.secret_value import SecretValue
+from rekey.vault import Version
+
+blueprint = df.Blueprint()
+
+
+@blueprint.activity_trigger(input_name="payload", activity=names.SET_SECRET_VERSION)
+async def set_secret_version_step(payload: dict) -> dict:
+    """Publish the value, read it back, destroy the staged one."""
+    return await run_step(names.SET_SECRET_VERSION, publish, payload)
+
+
+async def publish(desk: Desk, walk: Walk) -> Published:
+    """Return the new version; PermanentError `superseded` if the secret got another version meanwhile."""
+    issued = issued_of(walk)
+    current, _ = await desk.vault(walk.rotation.vault).current(walk.rotation.secret)
+    if current.tags.get(names.TAG_ROTATION_ID) != walk.rotation.id:
+        current = await _set(desk, walk, issued, current)
+    elif current.tags.get(names.TAG_KEY_ID) != issued.key_id:
+        raise PermanentError("key-mismatch", "the version this rotation wrote holds another key")
+    await desk.staging().destroy(names.staged_secret(walk.rotation.id))
+    return Published(version=current.id, expires=current.expires or issued.expires)
+
+
+async def _set(desk: Desk, walk: Walk, issued: Issued, current: Version) -> Version:
+    rotation = walk.rotation
+    if current.id != rotation.old_version:
+        raise PermanentError(
+            "superseded",
+            f"secret {rotation.secret} got version {current.id} from somebody else during the rotation",
+            "Nothing to do if that was on purpose: the newest version stays, the new credential is removed.",
+        )
+    value = await staged_value(desk, walk)
+    await desk.vault(rotation.vault).set(
+        rotation.secret,
+        value,
+        tags=tags_for_new_version(current.tags, rotation.id, issued.key_id),
+        expires=issued.expires,
+        not_before=datetime.now(UTC).replace(microsecond=0),
+        content_type=current.content_type,
+    )
+    return await _read_back(desk, walk, value)
+
+
+async def _read_back(desk: Desk, walk: Walk, value: SecretValue) -> Version:
+    """What consumers will get is what an unversioned read gives."""
+    back, seen = await desk.vault(walk.rotation.vault).current(walk.rotation.secret)
+    if back.tags.get(names.TAG_ROTATION_ID) != walk.rotation.id or not seen.same_as(value):
+        raise NotYetError("not-read-back", "the vault doesn't give back what was written yet")
+    return back

@@ -1,0 +1,27 @@
+"""How steps read the staged value: exactly the version that generate_credential committed, or not at all."""
+
+from activities.step import Desk
+from rekey import names
+from rekey.errors import PermanentError
+from rekey.model import Issued, Walk
+from rekey.secret_value import SecretValue
+
+
+def issued_of(walk: Walk) -> Issued:
+    """Return what was issued; a walk without it is a defect of the orchestrator."""
+    if walk.issued is None:
+        raise PermanentError("no-credential", "the step came before generate_credential")
+    return walk.issued
+
+
+async def staged_value(desk: Desk, walk: Walk) -> SecretValue:
+    """Return the value behind the committed key id; PermanentError if it is gone or belongs to another key."""
+    issued = issued_of(walk)
+    name = names.staged_secret(walk.rotation.id)
+    found = await desk.staging().read(name, issued.staged_version or "")
+    if found is None:
+        raise PermanentError("staged-value-gone", f"{name} is not in the staging vault any more")
+    version, value = found
+    if version.tags.get(names.TAG_KEY_ID) != issued.key_id:
+        raise PermanentError("staged-value-mismatch", f"{name} holds another key than {issued.key_id}")
+    return value

@@ -1,0 +1,130 @@
+"""The frame around every step: decodes its input, turns what it raises into an outcome, records it, logs it.
+
+Nothing a step raises gets out: the engine would keep its text in clear in the task hub. What is not a RekeyError is
+reduced to its type and place, for its message may hold anything.
+"""
+
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from rekey.clients import Clients, clients
+from rekey.errors import NotYetError, RekeyError, UnclearError
+from rekey.model import Ok, Outcome, Permanent, RetryAfter, Unclear, Walk, decode, encode
+from rekey.registry import consumer_kind, credential_kind
+
+if TYPE_CHECKING:
+    from rekey.ports import ConsumerKind, CredentialKind
+    from rekey.records import Records
+    from rekey.settings import Settings
+    from rekey.vault import Vault
+
+log = logging.getLogger("rekey.step")
+
+
+class Desk:
+    """What a step works with: this process's clients, and everything made from them."""
+
+    def __init__(self, clients: Clients) -> None:
+        self.clients = clients
+        self.settings: Settings = clients.settings
+
+    def vault(self, name: str) -> "Vault":
+        """Return a vault that settings allow."""
+        from rekey.vault import Vault
+
+        return Vault(self.clients.vault(name), name)
+
+    def staging(self) -> "Vault":
+        """Return Rekey's own vault for values that are shown once."""
+        return self.vault(self.settings.staging_vault)
+
+    def records(self) -> "Records":
+        """Return the evidence."""
+        from rekey.records import Records
+
+        return Records(self.clients.container())
+
+    def credential_kind(self, walk: Walk) -> "CredentialKind":
+        """Return the kind that issues this rotation's credential."""
+        return credential_kind(walk.rotation.policy.credential.kind)(self.clients)
+
+    def consumer_kind(self, kind: str) -> "ConsumerKind":
+        """Return that kind of consumer."""
+        return consumer_kind(kind)(self.clients)
+
+
+type Body[I] = Callable[[Desk, I], Awaitable[Any]]
+
+
+async def run_step(name: str, body: Body[Walk], payload: Any) -> dict[str, Any]:
+    """Run a step of a rotation that has a record, and add to the record what became of it."""
+    return await _run(name, Walk, body, payload, recorded=True)
+
+
+async def run_unrecorded[I](name: str, kind: type[I], body: Body[I], payload: Any) -> dict[str, Any]:
+    """Run a step that comes before the record, or that isn't about one."""
+    return await _run(name, kind, body, payload, recorded=False)
+
+
+async def _run[I](name: str, kind: type[I], body: Body[I], payload: Any, *, recorded: bool) -> dict[str, Any]:
+    desk = Desk(clients())
+    outcome = await _outcome(name, body, desk, decode(payload, kind))
+    rotation_id = payload["rotation"]["id"] if recorded else ""
+    if recorded:
+        outcome = await _recorded(name, desk, rotation_id, outcome)
+    _say(name, rotation_id, outcome)
+    encoded: dict[str, Any] = encode(outcome)
+    return encoded
+
+
+async def _outcome[I](name: str, body: Body[I], desk: Desk, given: I) -> Outcome:
+    try:
+        await desk.clients.storage_ready()
+        return Ok(encode(await body(desk, given)))
+    except NotYetError as error:
+        return RetryAfter(error.code, error.message, error.seconds)
+    except UnclearError as error:
+        return Unclear(error.code, error.message, error.seconds)
+    except RekeyError as error:
+        return Permanent(error.code, error.message, error.what_to_do)
+    except Exception as error:  # noqa: BLE001 - whatever an SDK raises, its text stays here
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        log.error("step %s: %s at %s:%s", name, type(error).__name__, place.filename, place.lineno)  # noqa: TRY400
+        return RetryAfter("unexpected", f"{type(error).__name__} in step {name}")
+
+
+async def _recorded(name: str, desk: Desk, rotation_id: str, outcome: Outcome) -> Outcome:
+    """A step that isn't on the record isn't done: it is repeated, which every step stands."""
+    from rekey.records import Entry
+
+    fields = encode(outcome)
+    entry = Entry(
+        step=name,
+        outcome=fields["outcome"],
+        at=datetime.now(UTC),
+        detail=fields.get("value"),
+        code=fields.get("code", ""),
+        message=fields.get("message", ""),
+    )
+    try:
+        await desk.records().add(rotation_id, entry)
+    except RekeyError as error:
+        return RetryAfter(error.code, error.message)
+    return outcome
+
+
+def _say(name: str, rotation_id: str, outcome: Outcome) -> None:
+    """One structured event a step: what the workbook and the alerts read."""
+    fields = encode(outcome)
+    event = {"event": "step", "step": name, "rotation_id": rotation_id, "outcome": fields["outcome"]}
+    event |= {k: fields[k] for k in ("code", "message") if k in fields}
+    log.log(
+        logging.INFO if fields["outcome"] == "ok" else logging.WARNING,
+        "%s",
+        msgspec.json.encode(event).decode(),
+    )

@@ -1,0 +1,27 @@
+"""Step verify_credential: nobody is given a credential that hasn't worked several times in a row."""
+
+import azure.durable_functions as df
+
+from activities.staged import staged_value
+from activities.step import Desk, run_step
+from rekey import names
+from rekey.model import Walk
+
+blueprint = df.Blueprint()
+
+IN_A_ROW = 3
+"""Replicas learn of a new credential one by one: a single success may come from the only one that knows it."""
+
+
+@blueprint.activity_trigger(input_name="payload", activity=names.VERIFY_CREDENTIAL)
+async def verify_credential_step(payload: dict) -> dict:
+    """Use the new credential for real until it works reliably."""
+    return await run_step(names.VERIFY_CREDENTIAL, verify, payload)
+
+
+async def verify(desk: Desk, walk: Walk) -> None:
+    """Sign in a few times; the first refusal ends the attempt and the row starts again with the next."""
+    value = await staged_value(desk, walk)
+    kind = desk.credential_kind(walk)
+    for _ in range(IN_A_ROW):
+        await kind.verify(walk.rotation, value)

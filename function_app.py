@@ -1,0 +1,51 @@
+"""The map: which triggers, orchestrators and activities there are. No logic."""
+
+import azure.durable_functions as df
+
+from activities import (
+    check_old_credential_use,
+    close_record,
+    confirm_consumer,
+    disable_old_version,
+    generate_credential,
+    notify_owners,
+    open_record,
+    preflight,
+    read_policy,
+    retire_old_credential,
+    set_secret_version,
+    start_rotation,
+    undo_generation,
+    update_consumer,
+    verify_credential,
+)
+from orchestrators import rotate_secret, switch_consumer
+from rekey.settings import settings
+from triggers import key_vault_events, operator_api
+
+settings()  # a setting that can't be used stops the app here, with a sentence that names it
+
+app = df.DFApp()
+
+for part in (
+    key_vault_events,
+    operator_api,
+    rotate_secret,
+    switch_consumer,
+    read_policy,
+    open_record,
+    preflight,
+    notify_owners,
+    generate_credential,
+    verify_credential,
+    set_secret_version,
+    disable_old_version,
+    update_consumer,
+    confirm_consumer,
+    check_old_credential_use,
+    retire_old_credential,
+    undo_generation,
+    close_record,
+    start_rotation,
+):
+    app.register_functions(part.blueprint)

@@ -1,0 +1,28 @@
+"""What the portal shows of a running rotation: one small object, rewritten at every step."""
+
+from datetime import datetime
+from typing import Any
+
+from durabletask.task import OrchestrationContext
+
+
+class Progress:
+    """The custom status of one rotation: step, state, since, next wake-up, what it waits for, consumer counts."""
+
+    def __init__(self, ctx: OrchestrationContext, rotation_id: str) -> None:
+        self._ctx = ctx
+        self._rotation_id = rotation_id
+        self.consumers = {"total": 0, "confirmed": 0, "failed": 0}
+
+    def at(self, step: str, state: str = "running", *, until: datetime | None = None, waiting_for: str = "") -> None:
+        """Say which step the rotation is at. Never an address, a value or a URL: everybody may read it."""
+        status: dict[str, Any] = {
+            "rotation_id": self._rotation_id,
+            "step": step,
+            "state": state,
+            "since": self._ctx.current_utc_datetime.isoformat(),
+            "next": until.isoformat() if until else None,
+            "waiting_for": waiting_for,
+            "consumers": self.consumers,
+        }
+        self._ctx.set_custom_status(status)

@@ -1,0 +1,243 @@
+"""The runbook: one walk for one managed secret, from the first question to the last notice.
+
+Before `set_secret_version` a failure undoes what was made and ends the rotation. After it nothing is torn down: both
+credentials work, so the owners are told what failed and the rotation keeps trying until the old credential's end.
+"""
+
+import itertools
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import azure.durable_functions as df
+import msgspec
+from durabletask.task import OrchestrationContext, Task, when_all
+
+from orchestrators.attempts import StepFailed, Steps, attempted
+from orchestrators.progress import Progress
+from orchestrators.telling import Teller
+from rekey import names
+from rekey.due import grace_until
+from rekey.model import (
+    ConsumerResult,
+    Facts,
+    Issued,
+    Published,
+    Question,
+    Reading,
+    Reason,
+    Retired,
+    RotationRequest,
+    Undone,
+    UseCheck,
+    Walk,
+    decode,
+    encode,
+)
+
+blueprint = df.Blueprint()
+
+FIRST_ROUND = timedelta(minutes=5)
+LONGEST_ROUND = timedelta(hours=1)
+"""How long a rotation that told somebody waits before it tries again on its own: doubled from the first."""
+
+
+class RotationFailed(Exception):  # noqa: N818 - it says how the rotation ended
+    """Ends the instance as `Failed`, with what went wrong as its output."""
+
+
+@blueprint.orchestration_trigger(context_name="context", orchestration=names.ROTATE_SECRET)
+def rotate_secret(context: OrchestrationContext, payload: Any) -> Steps[Any]:
+    """Rotate one secret, or say why not: `done`, `not-due`, `superseded` or `forwarded`; RotationFailed otherwise."""
+    request = _parsed(payload)
+    instance = names.instance_id(request.vault, request.secret)
+    if context.instance_id != instance:
+        yield from attempted(context, names.START_ROTATION, request)
+        return {"result": "forwarded", "instance": instance}
+    rotation = Rotate(context, request, context.new_uuid())
+    return (yield from rotation.run())
+
+
+def _parsed(payload: Any) -> RotationRequest:
+    try:
+        return RotationRequest.parse(payload)
+    except ValueError as error:
+        raise RotationFailed(str(error)) from None
+
+
+class Rotate:
+    """One rotation on its way through the steps."""
+
+    def __init__(self, ctx: OrchestrationContext, request: RotationRequest, rotation_id: str) -> None:
+        self.ctx = ctx
+        self.request = request
+        self.rotation_id = rotation_id
+        self.progress = Progress(ctx, rotation_id)
+        self.tell = Teller(ctx)
+
+    def run(self) -> Steps[Any]:
+        """Walk all the way, or as far as it goes."""
+        reading = yield from self.read_policy()
+        if reading.rotation is None:
+            return {"result": "not-due", "reason": reading.not_due}
+        walk = Walk(rotation=reading.rotation)
+        try:
+            yield from self.step(names.OPEN_RECORD, walk)
+            walk = yield from self.prepare(walk)
+            walk = yield from self.make_and_publish(walk)
+            yield from self.switch_and_retire(walk)
+        except StepFailed as failure:
+            return (yield from self.end_failed(walk, failure))
+        return {"result": "done", "rotation_id": self.rotation_id}
+
+    def read_policy(self) -> Steps[Reading]:
+        """Decide whether there is anything to do; bad tags are told to the owners and end the instance."""
+        started = self.ctx.current_utc_datetime
+        question = Question(request=self.request, rotation_id=self.rotation_id, started=started)
+        try:
+            reading = decode((yield from self.step(names.READ_POLICY, question)), Reading)
+        except StepFailed as failure:
+            yield from self.tell.unread(self.rotation_id, self.request, failure)
+            raise RotationFailed(str(failure)) from None
+        if reading.bad:
+            yield from self.tell.bad_policy(self.rotation_id, self.request, reading.bad)
+            raise RotationFailed("; ".join(reading.bad.errors))
+        return reading
+
+    def prepare(self, walk: Walk) -> Steps[Walk]:
+        """Check everything and announce it, changing nothing."""
+        facts = decode((yield from self.step(names.PREFLIGHT, walk)), Facts)
+        walk = walk.but(facts=facts, rotation=walk.rotation.knowing(facts))
+        self.tell.remarks += facts.remarks
+        yield from self.tell.starting(walk)
+        self.require_no_gate(walk)
+        return walk
+
+    def require_no_gate(self, walk: Walk) -> None:
+        """[approval] and [window] have their place here; until they are built, a policy asking for one is refused."""
+        policy = walk.rotation.policy
+        if self.request.reason == Reason.LEAK:
+            return
+        for tag, asked in (("rekey-approval", policy.approval), ("rekey-window", policy.window)):
+            if asked:
+                raise StepFailed(
+                    "approval",
+                    "gate-not-built",
+                    f"{tag} asks this rotation to wait, which this version of Rekey can't do yet",
+                    f"Remove {tag} to rotate without it, or start the rotation when it suits you and remove it then.",
+                )
+
+    def make_and_publish(self, walk: Walk) -> Steps[Walk]:
+        """Generate, verify, publish. Up to here a failure is undone."""
+        try:
+            issued = decode((yield from self.step(names.GENERATE_CREDENTIAL, walk)), Issued)
+            walk = walk.but(issued=issued)
+            yield from self.step(names.VERIFY_CREDENTIAL, walk)
+            published = decode((yield from self.step(names.SET_SECRET_VERSION, walk)), Published)
+        except StepFailed as failure:
+            published = yield from self.undo(walk, failure)
+        return walk.but(published=published)
+
+    def undo(self, walk: Walk, failure: StepFailed) -> Steps[Published]:
+        """Undo what was made and fail; only if the new version is out after all, return it and go on."""
+        try:
+            undone = decode((yield from self.step(names.UNDO_GENERATION, walk)), Undone)
+        except StepFailed as second:
+            self.tell.remarks.append(f"Undoing failed as well ({second}): the nightly reconcile removes what was left.")
+            raise failure from None
+        if undone.published and walk.issued:
+            return undone.published
+        raise failure
+
+    def switch_and_retire(self, walk: Walk) -> Steps[None]:
+        """Switch the consumers, wait, retire the old credential, tell everybody. Nothing is torn down any more."""
+        rotation = walk.rotation
+        if rotation.policy.disable_old == "now":
+            yield from self.insisted(names.DISABLE_OLD_VERSION, walk)
+        results = yield from self.switch_consumers(walk)
+        until = grace_until(rotation.policy, self.ctx.current_utc_datetime, rotation.expires)
+        yield from self.tell.switched(walk, results, until)
+        yield from self.grace(until)
+        use = decode((yield from self.insisted(names.CHECK_OLD_CREDENTIAL_USE, walk)), UseCheck)
+        self.tell.remarks += [use.remark] if use.remark else []
+        if rotation.policy.disable_old == "at-retire":
+            yield from self.insisted(names.DISABLE_OLD_VERSION, walk)
+        retired = decode((yield from self.insisted(names.RETIRE_OLD_CREDENTIAL, walk)), Retired)
+        yield from self.tell.done(walk, results, retired.remark)
+        yield from self.insisted(names.CLOSE_RECORD, walk.but(result="done"))
+        self.progress.at(names.CLOSE_RECORD, "done")
+
+    def switch_consumers(self, walk: Walk) -> Steps[Sequence[ConsumerResult]]:
+        """Tell all consumers side by side; those that fail are tried again until the old credential's end."""
+        targets = walk.facts.consumers if walk.facts else ()
+        results: dict[str, ConsumerResult] = {}
+        for round_number in itertools.count():
+            pending = [t for t in targets if t.uri not in results or results[t.uri].code]
+            self._count(len(targets), results)
+            self.progress.at(names.UPDATE_CONSUMER)
+            calls: list[Task[Any]] = [
+                self.ctx.call_sub_orchestrator(names.SWITCH_CONSUMER, input=encode(walk.but(target=t))) for t in pending
+            ]
+            for raw in (yield when_all(calls)) if calls else []:
+                result = decode(raw, ConsumerResult)
+                results[result.uri] = result
+            failed = [r for r in results.values() if r.code]
+            self._count(len(targets), results)
+            if not failed:
+                break
+            failure = StepFailed(names.UPDATE_CONSUMER, failed[0].code, failed[0].message, failed[0].what_to_do)
+            yield from self.wait_for_somebody(walk, failure, round_number, list(results.values()))
+        return [results[t.uri] for t in targets]
+
+    def grace(self, until: datetime) -> Steps[None]:
+        """Leave both credentials valid. The operator's decisions will be raced with this timer."""
+        if self.request.reason == Reason.LEAK:
+            return
+        self.progress.at(names.GRACE, "waiting", until=until, waiting_for="the end of the grace period")
+        yield self.ctx.create_timer(until)
+
+    def step(self, name: str, payload: msgspec.Struct) -> Steps[Any]:
+        """Run one step, visibly; StepFailed if it can't be done within its time."""
+        self.progress.at(name)
+        return (yield from attempted(self.ctx, name, payload))
+
+    def insisted(self, name: str, walk: Walk) -> Steps[Any]:
+        """Run one step after the switch: a failure is told, and tried again until the old credential's end."""
+        for round_number in itertools.count():
+            try:
+                return (yield from self.step(name, walk))
+            except StepFailed as failure:
+                yield from self.wait_for_somebody(walk, failure, round_number)
+        return None
+
+    def wait_for_somebody(
+        self, walk: Walk, failure: StepFailed, round_number: int, results: Sequence[ConsumerResult] = ()
+    ) -> Steps[None]:
+        """Tell that somebody is needed, once, and wait a round; StepFailed when the deadline would pass.
+
+        The operator's decisions (retry, skip-consumer, rollback, abandon) will be raced with this timer.
+        """
+        if round_number == 0:
+            yield from self.tell.needs_you(walk, failure, results)
+        again = self.ctx.current_utc_datetime + min(LONGEST_ROUND, FIRST_ROUND * 2 ** min(round_number, 10))
+        if again > walk.rotation.deadline():
+            raise failure
+        self.progress.at(failure.step, "needs-you", until=again, waiting_for=failure.code)
+        yield self.ctx.create_timer(again)
+
+    def end_failed(self, walk: Walk, failure: StepFailed) -> Steps[Any]:
+        """Tell the owners, close the record, end the instance; a rotation that somebody overtook ends `superseded`."""
+        yield from self.tell.failed(walk, failure)
+        superseded = failure.code == "superseded"
+        result = "superseded" if superseded else "failed"
+        try:
+            yield from self.step(names.CLOSE_RECORD, walk.but(result=result))
+        except StepFailed:
+            self.progress.at(names.CLOSE_RECORD, "failed", waiting_for="the nightly reconcile")
+        if superseded:
+            return {"result": result, "rotation_id": self.rotation_id, "reason": failure.message}
+        raise RotationFailed(str(failure))
+
+    def _count(self, total: int, results: dict[str, ConsumerResult]) -> None:
+        failed = sum(1 for r in results.values() if r.code)
+        self.progress.consumers = {"total": total, "confirmed": len(results) - failed, "failed": failed}
