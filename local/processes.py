@@ -5,6 +5,7 @@ import http.client
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -45,10 +46,15 @@ def wait_until(condition: Callable[[], bool], what: str, *, timeout: float = 60)
         time.sleep(0.05)
 
 
-def answers(url: str) -> bool:
-    """Whether anything (an error status too) answers GET on an http URL, connected to by its address."""
+def answers(url: str, tls: ssl.SSLContext | None = None) -> bool:
+    """Whether anything (an error status too) answers GET on a URL; https if `tls` says whom to trust."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=2)
+    host = parts.hostname or "127.0.0.1"
+    connection = (
+        http.client.HTTPSConnection(host, parts.port, timeout=2, context=tls)
+        if tls
+        else http.client.HTTPConnection(host, parts.port, timeout=2)
+    )
     try:
         connection.request("GET", parts.path or "/")
         connection.getresponse().read()
@@ -115,9 +121,9 @@ class Process:
         """Return the end of its log."""
         return "\n".join(self.output().splitlines()[-lines:])
 
-    def wait_ready(self, url: str, *, timeout: float = 60) -> None:
-        """Wait until `url` answers; errors as `wait_for`."""
-        self.wait_for(lambda: answers(url), f"{url} answers", timeout=timeout)
+    def wait_ready(self, url: str, *, tls: ssl.SSLContext | None = None, timeout: float = 60) -> None:
+        """Wait until `url` answers (https needs `tls`); errors as `wait_for`."""
+        self.wait_for(lambda: answers(url, tls), f"{url} answers", timeout=timeout)
 
     def wait_output(self, text: str, *, timeout: float = 60) -> str:
         """Wait until the log has `text` and return the log; errors as `wait_for`."""
@@ -154,9 +160,7 @@ class Process:
             if condition():
                 return True
             if self.returncode is not None:
-                raise ProcessError(
-                    f"{self.command[0]} ended ({self.returncode}) before: {what}\n{self.tail()}"
-                )
+                raise ProcessError(f"{self.command[0]} ended ({self.returncode}) before: {what}\n{self.tail()}")
             return False
 
         try:

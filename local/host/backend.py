@@ -134,7 +134,10 @@ class LocalBackend(RunsBackend):
         with self._lock:
             lease = self._settle(request.completionToken, f"task {request.taskId} of {request.instanceId}")
             activity = self._activities.pop(lease.work) if lease else None
-            if activity is None or not self._is_live(activity.item.instance_id, activity.run):
+            if activity is None:
+                return pb.CompleteTaskResponse()
+            if not self._is_live(activity.item.instance_id, activity.run):
+                _LOG.warning("a late result for %s is ignored: that run has ended", request.instanceId)
                 return pb.CompleteTaskResponse()
             if request.HasField("failureDetails") and not request.failureDetails.errorMessage:
                 # The stock backend takes a failure without a message for a success.

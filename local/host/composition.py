@@ -72,6 +72,8 @@ class Host:
         print("\nFunctions:\n", flush=True)
         for info in functions.values():
             print(f"    {info.name}: {front.describe(info, self._settings.port)}", flush=True)
+            for binding in info.unsupported:
+                print(f"        {binding['name']}: {binding['type']} output is not carried out here", flush=True)
         return front
 
     def _listeners(self) -> list[QueueListener]:

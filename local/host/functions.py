@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from azure.functions.decorators.core import BindingDirection
 
 # Trigger types of the durable extension, and the property that gives a function another name than its own.
 DURABLE_TRIGGERS = {
@@ -23,6 +24,12 @@ class FunctionInfo(msgspec.Struct, frozen=True):
     def trigger(self) -> Mapping[str, Any]:
         """The trigger's binding; every indexed function has exactly one."""
         return next(binding for binding in self.bindings if str(binding["type"]).endswith("Trigger"))
+
+    @property
+    def unsupported(self) -> list[dict[str, Any]]:
+        """The output bindings that this host ignores: all but the HTTP response."""
+        out = BindingDirection.OUT.value
+        return [b for b in self.bindings if b.get("direction") == out and b["type"] != "http"]
 
 
 def durable_names(functions: Mapping[str, FunctionInfo], trigger_type: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-http
 
 import json
 from collections.abc import Awaitable, Callable, Collection
+from datetime import UTC, datetime
 from typing import Any, Never
 from urllib.parse import quote
 from uuid import uuid4
@@ -105,8 +106,11 @@ class Management:
         query = pb.InstanceQuery(
             runtimeStatus=[status for status, name in STATUS.items() if name.lower() in names],
             fetchInputsAndOutputs=True,
-            maxInstanceCount=int(request.query_params.get("top", _PAGE)),
+            maxInstanceCount=int(top) if (top := request.query_params.get("top", "")).isdigit() else _PAGE,
         )
+        for bound in ("createdTimeFrom", "createdTimeTo"):
+            if (moment := _moment(request.query_params.get(bound))) is not None:
+                getattr(query, bound).FromDatetime(moment)
         if prefix := request.query_params.get("instanceIdPrefix"):
             query.instanceIdPrefix.value = prefix
         if token := request.headers.get("x-ms-continuation-token"):
@@ -234,6 +238,15 @@ def _reason(request: Request) -> Any:
 
 def _text(value: str) -> Any:
     return wrappers_pb2.StringValue(value=value) if value else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Read a time, UTC unless it says otherwise; what isn't one is ignored, as the real API does."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _is_json(text: str) -> bool:

@@ -20,6 +20,7 @@ from local.storage import ACCOUNT, ACCOUNT_KEY
 _LOG = logging.getLogger(__name__)
 _SHORTEST_POLL = 0.1
 _UNREACHABLE_POLL = 2.0
+_RELEASE_SECONDS = 2.0
 # How long a message is hidden while it is worked on, if host.json names no time: the real extension's constant.
 _LOCK_SECONDS = 600
 # https://learn.microsoft.com/azure/storage/common/storage-use-azurite#connection-strings
@@ -65,18 +66,29 @@ class QueueListener:
     async def listen(self) -> None:
         """Poll for ever. The queue is created if it is missing, which the real host does not do."""
         async with self._queue, self._poison:
-            delay = _SHORTEST_POLL
-            while True:
-                try:
-                    found = await self._poll()
-                    self._reachable = True
-                    delay = _SHORTEST_POLL if found else min(delay * 2, self._settings.max_polling_interval)
-                except ResourceNotFoundError:
-                    await _create(self._queue)
-                except AzureError as error:
-                    self._warn_once(error)
-                    delay = _UNREACHABLE_POLL
-                await asyncio.sleep(delay)
+            try:
+                await self._poll_for_ever()
+            finally:
+                await self._release()
+
+    async def _poll_for_ever(self) -> None:
+        delay = _SHORTEST_POLL
+        while True:
+            try:
+                found = await self._poll()
+                self._reachable = True
+                delay = _SHORTEST_POLL if found else min(delay * 2, self._settings.max_polling_interval)
+            except ResourceNotFoundError:
+                await _create(self._queue)
+            except AzureError as error:
+                self._warn_once(error)
+                delay = _UNREACHABLE_POLL
+            await asyncio.sleep(delay)
+
+    async def _release(self) -> None:
+        """Let what the stopped worker left be seen by another host soon, not only when its lock ends."""
+        if self._working:
+            await asyncio.wait(self._working, timeout=_RELEASE_SECONDS)
 
     def _warn_once(self, error: AzureError) -> None:
         if self._reachable:
@@ -97,8 +109,6 @@ class QueueListener:
             task = asyncio.create_task(self._process(message))
             self._working.add(task)
             task.add_done_callback(self._working.discard)
-            if len(self._working) >= self._settings.batch_size + self._settings.new_batch_threshold:
-                break
         return found
 
     async def _process(self, message: QueueMessage) -> None:
@@ -145,7 +155,7 @@ class QueueListener:
                 receipt.value = renewed.pop_receipt
 
     def _decoded(self, message: QueueMessage) -> bytes | None:
-        text = str(message.content)
+        text = str(message.content or "")
         if not self._settings.base64:
             return text.encode()
         try:

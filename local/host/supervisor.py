@@ -52,8 +52,9 @@ class NoWorkerError(Exception):
 class _Worker:
     """One worker process and the calls that it hasn't answered."""
 
-    def __init__(self, process: asyncio.subprocess.Process, streams: _Streams) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, streams: _Streams, on_lost: Callable[[], None]) -> None:
         self.process = process
+        self._on_lost = on_lost
         self._reader, self._writer = streams
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._ids = itertools.count(1)
@@ -101,6 +102,8 @@ class _Worker:
             waiting = self._waiting.pop(message.id, None) if isinstance(message, Answer) else None
             if isinstance(message, Answer) and waiting is not None and not waiting.done():
                 waiting.set_result(message)
+        # First, so that whoever learns of the loss and calls again waits for the next worker.
+        self._on_lost()
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(WorkerLostError("the worker process died"))
@@ -155,7 +158,6 @@ class Supervisor:
         backoff = 0.0
         while self._worker is not None:
             await self._worker.ended()
-            self._ready.clear()
             print(f"Worker process ended ({self._worker.process.returncode}); starting another", flush=True)
             await asyncio.sleep(backoff)
             try:
@@ -179,7 +181,7 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.STDOUT,
             )
-        self._worker = _Worker(process, await asyncio.open_unix_connection(sock=ours))
+        self._worker = _Worker(process, await asyncio.open_unix_connection(sock=ours), self._ready.clear)
         print(f"Worker process started (pid {process.pid})", flush=True)
         self.functions = {info.name: info for info in await self._worker.load()}
         self._ready.set()

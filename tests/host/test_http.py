@@ -27,6 +27,11 @@ def test_literal_route_wins(host: RunningHost) -> None:
     assert (response.status_code, response.text) == (200, "it's you")
 
 
+def test_ignored_bindings_are_named(host: RunningHost) -> None:
+    """An output binding that this host doesn't carry out is said at the start."""
+    assert "ignored: queue output is not carried out here" in host.process.output()
+
+
 def test_constraint_method_and_unknown_path_are_not_found(host: RunningHost) -> None:
     """What no route takes is 404, as the real host answers."""
     assert host.http.get("/api/greet/b0b").status_code == 404

@@ -80,6 +80,18 @@ def test_killed_worker_is_replaced_and_its_activity_repeated(make_host: MakeHost
     assert (first["pid"], second["pid"]) == (killed, host.worker_pid)
 
 
+def test_app_that_breaks_later_is_tried_again(make_host: MakeHost) -> None:
+    """An app that can't be loaded after its worker died is loaded again and again, until it works."""
+    host = make_host().start()
+    broken = host.folder / "broken"
+    broken.touch()
+    _kill_worker(host)
+    host.process.wait_output("could not be loaded again: RuntimeError: the sample app is broken on purpose")
+    assert host.worker_pid is None
+    broken.unlink()
+    assert host.http.get("/api/greet/me").status_code == 200
+
+
 def test_request_in_a_killed_worker_is_502(make_host: MakeHost) -> None:
     """An HTTP call that the worker took with it is 502, and the next call is served by its successor."""
     host = make_host().start()
@@ -119,6 +131,7 @@ def test_late_result_of_a_replaced_run_is_ignored(make_host: MakeHost) -> None:
     host.begin("steps", ["pause-new"], "same")
     host.wait_notes("step", 1, label="pause-new")
     (host.folder / "gate-pause-old").touch()
+    host.process.wait_output("a late result for same is ignored")
     (host.folder / "gate-pause-new").touch()
     assert host.wait_status("same")["output"] == ["pause-new:1"]
 

@@ -134,6 +134,10 @@ def test_instances_are_listed_by_status(host: RunningHost) -> None:
     assert [entry["input"] for entry in second.json()] == [["l2"]]
     running = host.http.get(f"{DURABLE}/instances", params={**query, "runtimeStatus": "Running"})
     assert running.json() == []
+    past = {**query, "createdTimeTo": "2020-01-01T00:00:00Z"}
+    assert host.http.get(f"{DURABLE}/instances", params=past).json() == []
+    since = {**query, "createdTimeFrom": "2020-01-01T00:00:00Z", "top": "nonsense"}
+    assert len(host.http.get(f"{DURABLE}/instances", params=since).json()) == 3
 
 
 def test_purged_instance_is_gone(host: RunningHost) -> None:

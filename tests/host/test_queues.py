@@ -105,6 +105,17 @@ def test_long_running_message_is_not_delivered_again(azurite: Azurite, make_host
     queues.close()
 
 
+def test_stopped_host_gives_its_messages_back(azurite: Azurite, make_host: Callable[..., RunningHost]) -> None:
+    """A message whose function was running when the host was stopped is visible again at once."""
+    queues = _Queues(azurite, make_host, AzureFunctionsJobHost__extensions__queues__visibilityTimeout="00:00:00")
+    sent = queues.queue.send_message("hang until stopped")
+    queues.host.wait_notes("message", 1, id=sent.id)
+    assert queues.host.process.stop() == 0
+    assert [message.id for message in queues.queue.receive_messages()] == [sent.id]
+    assert "Traceback" not in queues.host.process.output()
+    queues.close()
+
+
 def test_base64_messages(azurite: Azurite, make_host: Callable[..., RunningHost]) -> None:
     """With messageEncoding base64 bodies are decoded; what isn't base64 goes to the poison queue untried."""
     queues = _Queues(azurite, make_host, AzureFunctionsJobHost__extensions__queues__messageEncoding="base64")

@@ -18,7 +18,7 @@ type Steps = Generator[Any, Any, Any]
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 NOTES = Path(os.environ.get("SAMPLE_NOTES", "notes"))
-if os.environ.get("SAMPLE_BROKEN"):
+if os.environ.get("SAMPLE_BROKEN") or NOTES.with_name("broken").exists():
     raise RuntimeError("the sample app is broken on purpose")
 
 
@@ -43,7 +43,8 @@ def greet(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @app.route(route="greet/me", methods=["GET"])
-def greet_me(req: func.HttpRequest) -> str:  # noqa: ARG001 (the binding has this name)
+@app.queue_output(arg_name="ignored", queue_name="nowhere", connection="SAMPLE_STORAGE")
+def greet_me(req: func.HttpRequest, ignored: func.Out[str]) -> str:  # noqa: ARG001 (the binding has this name)
     return "it's you"
 
 
