@@ -14,6 +14,18 @@ from rekey import policy, spans
 from rekey.errors import ScopeError
 from rekey.model import Policy, Span
 from rekey.settings import VAULT_NAME, Partial
+from rekey.tag_reading import (
+    LIFETIME_TAGS,
+    TAG_ADOPT,
+    TAG_APPROVAL,
+    TAG_DISABLE_OLD,
+    TAG_GRACE,
+    TAG_LEAD,
+    TAG_NOTIFY,
+    TAG_OWNERS,
+    TAG_READERS,
+    TAG_WINDOW,
+)
 
 _SECRET_ID = re.compile(r"https://(?P<vault>[^./]+)\.[^/]+/secrets/(?P<name>[0-9A-Za-z-]{1,127})(?:/.*)?")
 
@@ -113,14 +125,14 @@ def _lead(understood: Policy) -> str:
 
 
 _SHOWN: tuple[tuple[str, tuple[str, ...], Callable[[Policy], str]], ...] = (
-    ("lifetime", policy.LIFETIME_TAGS, lambda p: _span(p.lifetime)),
-    ("lead", (policy.TAG_LEAD,), _lead),
-    ("grace", (policy.TAG_GRACE,), lambda p: f"{_span(p.grace)}, at most what is left of the old one"),
-    ("owners", (policy.TAG_OWNERS,), lambda p: ", ".join(p.owners) or "the application's owners, else the operators"),
-    ("notify", (policy.TAG_NOTIFY,), lambda p: ", ".join(p.notify) or "nobody else"),
-    ("approval", (policy.TAG_APPROVAL,), lambda p: "required" if p.approval else "not required"),
-    ("window", (policy.TAG_WINDOW,), lambda p: f"{p.window} (UTC)" if p.window else "any time"),
-    ("disable old", (policy.TAG_DISABLE_OLD,), lambda p: "at retire" if p.disable_old == "at-retire" else "now"),
-    ("adopt", (policy.TAG_ADOPT,), lambda p: "true" if p.adopt else "no: a credential made by hand is left to expire"),
-    ("readers", (policy.TAG_READERS,), lambda p: ", ".join(p.readers) or "not watched"),
+    ("lifetime", LIFETIME_TAGS, lambda p: _span(p.lifetime)),
+    ("lead", (TAG_LEAD,), _lead),
+    ("grace", (TAG_GRACE,), lambda p: f"{_span(p.grace)}, at most what is left of the old one"),
+    ("owners", (TAG_OWNERS,), lambda p: ", ".join(p.owners) or "the application's owners, else the operators"),
+    ("notify", (TAG_NOTIFY,), lambda p: ", ".join(p.notify) or "nobody else"),
+    ("approval", (TAG_APPROVAL,), lambda p: "required" if p.approval else "not required"),
+    ("window", (TAG_WINDOW,), lambda p: f"{p.window} (UTC)" if p.window else "any time"),
+    ("disable old", (TAG_DISABLE_OLD,), lambda p: "at retire" if p.disable_old == "at-retire" else "now"),
+    ("adopt", (TAG_ADOPT,), lambda p: "true" if p.adopt else "no: a credential made by hand is left to expire"),
+    ("readers", (TAG_READERS,), lambda p: ", ".join(p.readers) or "not watched"),
 )

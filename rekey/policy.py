@@ -4,9 +4,7 @@ Tags are written by people with fewer rights than Rekey has: whatever a tag name
 and nothing is looked up or fetched here. Tag names count exactly as written, as Key Vault keeps them.
 """
 
-import difflib
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -17,34 +15,28 @@ from rekey.model import ConsumerRef, CredentialRef, Policy, Span
 from rekey.names import ROTATION_ID, TAG_KEY_ID, TAG_ROTATION_ID
 from rekey.registry import consumer_kind, credential_kind
 from rekey.settings import Settings
-
-TAG_CREDENTIAL = "rekey-credential"
-TAG_CONSUMERS = tuple(f"rekey-consumer-{number}" for number in range(1, 9))
-TAG_LIFETIME = "rekey-lifetime"
-TAG_LEAD = "rekey-lead"
-TAG_GRACE = "rekey-grace"
-TAG_OWNERS = "rekey-owners"
-TAG_NOTIFY = "rekey-notify"
-TAG_APPROVAL = "rekey-approval"
-TAG_ADOPT = "rekey-adopt"
-TAG_DISABLE_OLD = "rekey-disable-old"
-TAG_WINDOW = "rekey-window"
-TAG_READERS = "rekey-readers"
-
-TAG_SETTERS = (TAG_LIFETIME, TAG_LEAD, TAG_GRACE, TAG_OWNERS, TAG_NOTIFY, TAG_APPROVAL, TAG_ADOPT, TAG_DISABLE_OLD)
-POLICY_TAGS = (TAG_CREDENTIAL, *TAG_CONSUMERS, *TAG_SETTERS, TAG_WINDOW, TAG_READERS)
-WRITTEN_TAGS = (TAG_ROTATION_ID, TAG_KEY_ID)
-LIFETIME_TAGS = (TAG_LIFETIME, legacy_tags.MONTHS, legacy_tags.DAYS)
+from rekey.tag_reading import (
+    TAG_ADOPT,
+    TAG_APPROVAL,
+    TAG_CONSUMERS,
+    TAG_CREDENTIAL,
+    TAG_DISABLE_OLD,
+    TAG_GRACE,
+    TAG_LEAD,
+    TAG_LIFETIME,
+    TAG_NOTIFY,
+    TAG_OWNERS,
+    TAG_READERS,
+    TAG_WINDOW,
+    TagReading,
+)
 
 MOST_TAGS = 15
 LONGEST_VALUE = 256
 """Key Vault's limits; https://learn.microsoft.com/azure/key-vault/secrets/about-secrets#secret-tags."""
 
-_KNOWN = frozenset((*POLICY_TAGS, *WRITTEN_TAGS, *legacy_tags.NAMES))
-_LEGACY_BY_CASE = {name.lower(): name for name in legacy_tags.NAMES}
 _NO_CREDENTIAL = CredentialRef("", "")
 _DEFAULTS = Policy(credential=_NO_CREDENTIAL)
-_OURS = re.compile(r"rekey[-_. :]", re.IGNORECASE)
 
 
 class Untagged(RekeyError):  # noqa: N818  # it is an answer rather than an error: most secrets are none of ours
@@ -69,20 +61,24 @@ def read_policy(vault: str, tags: Mapping[str, str] | None, settings: Settings) 
     A vault that settings don't name at all is a ScopeError of the field `vault`.
     """
     settings.scope_of(vault)
-    reading = _Reading(vault, tags or {}, settings)
+    reading = TagReading(vault, tags or {}, settings)
     if not reading.claimed():
         raise Untagged
     reading.refuse_unknown()
     credential = _credential(reading)
     lifetime = _lifetime(reading)
+
+    def addresses(text: str) -> tuple[str, ...]:
+        return tag_values.addresses(text, settings)
+
     policy = Policy(
         credential=credential,
         consumers=_consumers(reading),
         lifetime=lifetime,
         lead=reading.take(TAG_LEAD, tag_values.lead, _DEFAULTS.lead),
         grace=_grace(reading, lifetime),
-        owners=reading.take(TAG_OWNERS, reading.addresses, ()),
-        notify=reading.take(TAG_NOTIFY, reading.addresses, ()),
+        owners=reading.take(TAG_OWNERS, addresses, ()),
+        notify=reading.take(TAG_NOTIFY, addresses, ()),
         approval=reading.take(TAG_APPROVAL, lambda text: tag_values.choice(text, "required"), default=False),
         adopt=reading.take(TAG_ADOPT, lambda text: tag_values.choice(text, "true"), default=False),
         disable_old="at-retire" if reading.take(TAG_DISABLE_OLD, _at_retire, default=False) else "now",
@@ -128,63 +124,11 @@ def written_ids(tags: Mapping[str, str] | None) -> tuple[str | None, str | None]
     return key_id or None, rotation_id if ROTATION_ID.fullmatch(rotation_id) else None
 
 
-class _Reading:
-    """One pass over one secret's tags: remembers every error, so that people are told all of them at once."""
-
-    def __init__(self, vault: str, tags: Mapping[str, str], settings: Settings) -> None:
-        self.vault = vault
-        self.tags = tags
-        self.settings = settings
-        self.errors: list[TagError] = []
-        self.meant: set[str] = set()
-        """The tags that a misspelled one was probably meant to be: those aren't called missing as well."""
-
-    def claimed(self) -> bool:
-        """Tell whether somebody meant to have this secret rotated, be the tag well spelled or not."""
-        makers = {name.lower() for name in legacy_tags.CREDENTIAL_TAGS}
-        return any(
-            name not in WRITTEN_TAGS and (_OURS.match(name.strip()) or name.strip().lower() in makers)
-            for name in self.tags
-        )
-
-    def refuse_unknown(self) -> None:
-        """Refuse every tag that looks like one of Rekey's and isn't, suggesting the nearest that is."""
-        for name, value in self.tags.items():
-            bare = name.strip().lower()
-            if name in _KNOWN or not (_OURS.match(bare) or bare in _LEGACY_BY_CASE):
-                continue
-            near = difflib.get_close_matches(bare, POLICY_TAGS, n=1) if _OURS.match(bare) else [_LEGACY_BY_CASE[bare]]
-            self.meant.update(near)
-            self.refuse(name, value, f"a known tag: unknown tag{f', did you mean {near[0]}?' if near else ''}")
-
-    def refuse(self, tag: str, value: str, expected: str, code: str = "") -> None:
-        """Remember that a tag can't be used; the first error of a tag is the one that is told."""
-        if all(error.field != tag for error in self.errors):
-            error = TagError(tag, value, expected)
-            error.code = ScopeError.code_prefix if code == ScopeError.code_prefix else error.code
-            self.errors.append(error)
-
-    def take[T](self, tag: str, parse: Callable[[str], T], default: T) -> T:
-        """Return what `parse` makes of the tag; the default if there is no such tag, or if it was refused."""
-        if tag not in self.tags:
-            return default
-        try:
-            return parse(self.tags[tag])
-        except InputError as error:
-            part = "" if error.field == tag_values.WHOLE else f" ({error.field})"
-            self.refuse(tag, self.tags[tag], error.expected + part, error.code)
-            return default
-
-    def addresses(self, text: str) -> tuple[str, ...]:
-        """Return the mail addresses in `text` that settings allow."""
-        return tag_values.addresses(text, self.settings)
-
-
 def _at_retire(text: str) -> bool:
     return tag_values.choice(text, "at-retire")
 
 
-def _credential(reading: _Reading) -> CredentialRef:
+def _credential(reading: TagReading) -> CredentialRef:
     """Return the one credential that all tags agree on."""
 
     def of(kind: str, target: str) -> CredentialRef:
@@ -213,27 +157,30 @@ def _credential(reading: _Reading) -> CredentialRef:
     return named[first]
 
 
-def _consumers(reading: _Reading) -> tuple[ConsumerRef, ...]:
-    """Return the consumers, the one of the older tags first; one that is named twice is refused."""
-    found: dict[ConsumerRef, str] = {}
+def _consumers(reading: TagReading) -> tuple[ConsumerRef, ...]:
+    """Return the consumers, the one of the older tags first; one that is named twice is refused.
+
+    Azure's names hardly ever differ in case only: two tags that do are taken for the same consumer.
+    """
+    found: dict[str, tuple[str, ConsumerRef]] = {}
     connection = _connection(reading)
     if connection:
-        found[connection] = legacy_tags.CONNECTION
+        found[connection.uri.lower()] = legacy_tags.CONNECTION, connection
     for tag in TAG_CONSUMERS:
         ref = reading.take(tag, lambda text: _consumer(text, reading), None)
-        if ref in found:
-            reading.refuse(tag, reading.tags[tag], f"another consumer than {found[ref]} names already")
+        if ref and ref.uri.lower() in found:
+            reading.refuse(tag, reading.tags[tag], f"another consumer than {found[ref.uri.lower()][0]} names already")
         elif ref:
-            found[ref] = tag
-    return tuple(found)
+            found[ref.uri.lower()] = tag, ref
+    return tuple(ref for _, ref in found.values())
 
 
-def _consumer(uri: str, reading: _Reading) -> ConsumerRef:
+def _consumer(uri: str, reading: TagReading) -> ConsumerRef:
     kind = tag_values.uri_kind(uri)
     return ConsumerRef(kind, consumer_kind(kind).check_uri(uri, reading.vault, reading.settings))
 
 
-def _connection(reading: _Reading) -> ConsumerRef | None:
+def _connection(reading: TagReading) -> ConsumerRef | None:
     """Return the service connection that three tags name together; none of them means none is wanted."""
     given = [tag for tag in legacy_tags.DEVOPS_TAGS if tag in reading.tags]
     if not given:
@@ -252,11 +199,16 @@ def _connection(reading: _Reading) -> ConsumerRef | None:
     if not all(parts):
         return None
     uri = legacy_tags.connection_uri(*parts)
-    # The organization is known to be allowed, so that what a kind can still object to is the project.
-    return reading.take(legacy_tags.PROJECT, lambda _: _consumer(uri, reading), None)
+    # Organization and project are known to be well-formed: the project's scope and the name are left to judge.
+    try:
+        return _consumer(uri, reading)
+    except InputError as error:
+        tag = legacy_tags.PROJECT if isinstance(error, ScopeError) else legacy_tags.CONNECTION
+        reading.refuse(tag, reading.tags[tag], error.expected, error.code)
+        return None
 
 
-def _lifetime(reading: _Reading) -> Span:
+def _lifetime(reading: TagReading) -> Span:
     """Return the lifetime that all tags agree on."""
     parsers: Mapping[str, Callable[[str], Span]] = {
         TAG_LIFETIME: tag_values.lifetime,
@@ -274,7 +226,7 @@ def _lifetime(reading: _Reading) -> Span:
     return given[first]
 
 
-def _grace(reading: _Reading, lifetime: Span) -> Span:
+def _grace(reading: TagReading, lifetime: Span) -> Span:
     """Return the grace; one longer than the lifetime would keep more than two credentials alive."""
 
     def parse(text: str) -> Span:
@@ -289,6 +241,6 @@ def _grace(reading: _Reading, lifetime: Span) -> Span:
 def policy_owners(tags: Mapping[str, str] | None, settings: Settings) -> tuple[str, ...]:
     """Return the owners of a policy that may be bad otherwise: none if that tag is bad too."""
     try:
-        return tag_values.addresses((tags or {}).get("rekey-owners", ""), settings)
+        return tag_values.addresses((tags or {}).get(TAG_OWNERS, ""), settings)
     except (RekeyError, ValueError):
         return ()
