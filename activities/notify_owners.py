@@ -3,7 +3,7 @@
 import azure.durable_functions as df
 import msgspec
 
-from activities.step import Desk, run_unrecorded
+from activities.step import Desk, run_telling
 from rekey import names
 from rekey.model import Notice, Telling, Told
 
@@ -13,14 +13,14 @@ blueprint = df.Blueprint()
 @blueprint.activity_trigger(input_name="payload", activity=names.NOTIFY_OWNERS)
 async def notify_owners_step(payload: dict) -> dict:
     """Send one notice to whom it concerns."""
-    return await run_unrecorded(names.NOTIFY_OWNERS, Telling, tell, payload)
+    return await run_telling(names.NOTIFY_OWNERS, tell, payload)
 
 
 async def tell(desk: Desk, telling: Telling) -> Told:
     """Return who was told; repeating it sends nothing twice, for the mail's id follows from what it says to whom."""
     notice = _addressed(desk, telling)
     if telling.keep:
-        told = Told(undelivered=await _keep(desk, notice))
+        told = Told(kind=notice.kind, undelivered=await _keep(desk, notice))
     else:
         told = await _send(desk, notice, telling.once)
     return told
@@ -45,11 +45,11 @@ async def _send(desk: Desk, notice: Notice, once: str) -> Told:
 
     markers = Markers(desk.clients.container())
     if once and await markers.before(once):
-        return Told()
+        return Told(kind=notice.kind)
     delivery = await MailChannel(desk.clients.mail(), desk.settings).send(notice)
     if once:
         await markers.first_time(once)
-    return Told(accepted=delivery.accepted, refused=delivery.refused)
+    return Told(kind=notice.kind, accepted=delivery.accepted, refused=delivery.refused)
 
 
 async def _keep(desk: Desk, notice: Notice) -> str:

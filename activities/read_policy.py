@@ -9,10 +9,12 @@ from rekey import names
 from rekey.due import is_due
 from rekey.errors import PermanentError
 from rekey.model import BadPolicy, Question, Reading, Reason, Rotation
-from rekey.policy import PolicyError, Untagged, policy_owners, read_policy, written_ids
-from rekey.vault import Version
+from rekey.policy import PolicyError, Untagged, policy_owners, read_policy, tags_for_new_version, written_ids
 
 blueprint = df.Blueprint()
+
+ANY_KEY_ID = "00000000-0000-0000-0000-000000000000"
+"""As long as a real one: whether the new version's tags fit is known before there is a new version."""
 
 JUDGED = frozenset({Reason.EVENT, Reason.SCHEDULE})
 """Reasons that are a hint, never an order: what is left of the lifetime decides."""
@@ -42,7 +44,8 @@ async def read(desk: Desk, question: Question) -> Reading:
     due, why = is_due(policy, version.expires, version.created, datetime.now(UTC))
     if request.reason in JUDGED and not due:
         return Reading(not_due=why)
-    key_id, rotation_id = _written(version)
+    tags_for_new_version(version.tags, question.rotation_id, ANY_KEY_ID)
+    key_id, rotation_id = written_ids(version.tags)
     return Reading(
         rotation=Rotation(
             id=question.rotation_id,
@@ -65,7 +68,3 @@ def _not_readable(error: PermanentError) -> Reading:
     if error.code in {"not-found", "secret-disabled"}:
         return Reading(not_due=error.message)
     raise error
-
-
-def _written(version: Version) -> tuple[str | None, str | None]:
-    return written_ids(version.tags)

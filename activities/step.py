@@ -14,7 +14,7 @@ import msgspec
 
 from rekey.clients import Clients, clients
 from rekey.errors import NotYetError, RekeyError, UnclearError
-from rekey.model import Ok, Outcome, Permanent, RetryAfter, Unclear, Walk, decode, encode
+from rekey.model import Ok, Outcome, Permanent, Question, RetryAfter, Telling, Unclear, Walk, decode, encode
 from rekey.registry import consumer_kind, credential_kind
 
 if TYPE_CHECKING:
@@ -66,6 +66,11 @@ async def run_step(name: str, body: Body[Walk], payload: Any) -> dict[str, Any]:
     return await _run(name, Walk, body, payload, recorded=True)
 
 
+async def run_telling(name: str, body: Body[Telling], payload: Any) -> dict[str, Any]:
+    """Run the step that tells people; it is on the record of its rotation, if that has got as far as having one."""
+    return await _run(name, Telling, body, payload, recorded=payload["has_record"])
+
+
 async def run_unrecorded[I](name: str, kind: type[I], body: Body[I], payload: Any) -> dict[str, Any]:
     """Run a step that comes before the record, or that isn't about one."""
     return await _run(name, kind, body, payload, recorded=False)
@@ -73,13 +78,25 @@ async def run_unrecorded[I](name: str, kind: type[I], body: Body[I], payload: An
 
 async def _run[I](name: str, kind: type[I], body: Body[I], payload: Any, *, recorded: bool) -> dict[str, Any]:
     desk = Desk(clients())
-    outcome = await _outcome(name, body, desk, decode(payload, kind))
-    rotation_id = payload["rotation"]["id"] if recorded else ""
+    given = decode(payload, kind)
+    outcome = await _outcome(name, body, desk, given)
+    rotation_id = _rotation_id(given)
     if recorded:
         outcome = await _recorded(name, desk, rotation_id, outcome)
     _say(name, rotation_id, outcome)
     encoded: dict[str, Any] = encode(outcome)
     return encoded
+
+
+def _rotation_id(given: object) -> str:
+    match given:
+        case Walk():
+            return given.rotation.id
+        case Telling():
+            return given.notice.rotation_id
+        case Question():
+            return given.rotation_id
+    return ""
 
 
 async def _outcome[I](name: str, body: Body[I], desk: Desk, given: I) -> Outcome:

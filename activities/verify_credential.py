@@ -1,5 +1,7 @@
 """Step verify_credential: nobody is given a credential that hasn't worked several times in a row."""
 
+import asyncio
+
 import azure.durable_functions as df
 
 from activities.staged import staged_value
@@ -9,8 +11,9 @@ from rekey.model import Walk
 
 blueprint = df.Blueprint()
 
-IN_A_ROW = 3
-"""Replicas learn of a new credential one by one: a single success may come from the only one that knows it."""
+IN_A_ROW = 2
+APART = 1.0
+"""Seconds between: replicas learn of a credential one by one, and one success may come from the only one that knows."""
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.VERIFY_CREDENTIAL)
@@ -23,5 +26,6 @@ async def verify(desk: Desk, walk: Walk) -> None:
     """Sign in a few times; the first refusal ends the attempt and the row starts again with the next."""
     value = await staged_value(desk, walk)
     kind = desk.credential_kind(walk)
-    for _ in range(IN_A_ROW):
+    for number in range(IN_A_ROW):
+        await asyncio.sleep(APART if number else 0)
         await kind.verify(walk.rotation, value)

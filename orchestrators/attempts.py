@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from durabletask.task import OrchestrationContext, TaskFailedError
 
+from orchestrators.clock import now
 from rekey.model import Ok, Outcome, Permanent, Unclear, decode, encode
 
 type Steps[T] = Generator[Any, Any, T]
@@ -36,7 +37,7 @@ def attempted(
     ctx: OrchestrationContext, step: str, payload: msgspec.Struct, patience: timedelta = PATIENCE
 ) -> Steps[Any]:
     """Run a step until it is done and return its value (JSON types); StepFailed if it can't be or takes too long."""
-    gives_up = ctx.current_utc_datetime + patience
+    gives_up = now(ctx) + patience
     number = 0
     while True:
         number += 1
@@ -45,7 +46,7 @@ def attempted(
             return outcome.value
         if isinstance(outcome, Permanent):
             raise StepFailed(step, outcome.code, outcome.message, outcome.what_to_do)
-        again = ctx.current_utc_datetime + pause(f"{ctx.instance_id} {step}", number, outcome.seconds)
+        again = now(ctx) + pause(f"{ctx.instance_id} {step}", number, outcome.seconds)
         if again > gives_up:
             raise StepFailed(step, outcome.code, f"{outcome.message} (tried {number} times)")
         yield ctx.create_timer(again)

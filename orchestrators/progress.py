@@ -5,6 +5,8 @@ from typing import Any
 
 from durabletask.task import OrchestrationContext
 
+from orchestrators.clock import now
+
 
 class Progress:
     """The custom status of one rotation: step, state, since, next wake-up, what it waits for, consumer counts."""
@@ -20,7 +22,7 @@ class Progress:
             "rotation_id": self._rotation_id,
             "step": step,
             "state": state,
-            "since": self._ctx.current_utc_datetime.isoformat(),
+            "since": now(self._ctx).isoformat(),
             "next": until.isoformat() if until else None,
             "waiting_for": waiting_for,
             "consumers": self.consumers,

@@ -14,6 +14,7 @@ import msgspec
 from durabletask.task import OrchestrationContext, Task, when_all
 
 from orchestrators.attempts import StepFailed, Steps, attempted
+from orchestrators.clock import now
 from orchestrators.progress import Progress
 from orchestrators.telling import Teller
 from rekey import names
@@ -92,7 +93,7 @@ class Rotate:
 
     def read_policy(self) -> Steps[Reading]:
         """Decide whether there is anything to do; bad tags are told to the owners and end the instance."""
-        started = self.ctx.current_utc_datetime
+        started = now(self.ctx)
         question = Question(request=self.request, rotation_id=self.rotation_id, started=started)
         try:
             reading = decode((yield from self.step(names.READ_POLICY, question)), Reading)
@@ -155,7 +156,7 @@ class Rotate:
         if rotation.policy.disable_old == "now":
             yield from self.insisted(names.DISABLE_OLD_VERSION, walk)
         results = yield from self.switch_consumers(walk)
-        until = grace_until(rotation.policy, self.ctx.current_utc_datetime, rotation.expires)
+        until = grace_until(rotation.policy, now(self.ctx), rotation.expires)
         yield from self.tell.switched(walk, results, until)
         yield from self.grace(until)
         use = decode((yield from self.insisted(names.CHECK_OLD_CREDENTIAL_USE, walk)), UseCheck)
@@ -219,7 +220,7 @@ class Rotate:
         """
         if round_number == 0:
             yield from self.tell.needs_you(walk, failure, results)
-        again = self.ctx.current_utc_datetime + min(LONGEST_ROUND, FIRST_ROUND * 2 ** min(round_number, 10))
+        again = now(self.ctx) + min(LONGEST_ROUND, FIRST_ROUND * 2 ** min(round_number, 10))
         if again > walk.rotation.deadline():
             raise failure
         self.progress.at(failure.step, "needs-you", until=again, waiting_for=failure.code)

@@ -57,7 +57,7 @@ class Teller:
             reason=request.reason,
             **_of(failure),
         )
-        yield from self._send(Telling(notice=notice))
+        yield from self._send(Telling(notice=notice, has_record=False))
 
     def bad_policy(self, rotation_id: str, request: RotationRequest, bad: BadPolicy) -> Steps[None]:
         """Say, once per version, which tags can't be used."""
@@ -74,7 +74,7 @@ class Teller:
             what_to_do="Correct the tags named above; nothing was changed.",
         )
         once = f"bad-policy {request.vault} {request.secret} {bad.version}".lower()
-        yield from self._send(Telling(notice=notice, owners=bad.owners, once=once))
+        yield from self._send(Telling(notice=notice, owners=bad.owners, once=once, has_record=False))
 
     def _tell(self, walk: Walk, kind: NoticeKind, **more: Any) -> Steps[None]:
         rotation, facts, published = walk.rotation, walk.facts, walk.published

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from rekey import log_levels
 from rekey.errors import PermanentError
 from rekey.settings import Settings, settings
 
@@ -40,6 +41,7 @@ class Clients:
     """The process's shared clients. Use them on the one event loop that the Functions worker runs."""
 
     def __init__(self, settings: Settings) -> None:
+        log_levels.pin()
         self.settings = settings
         self._made: dict[str, Any] = {}
         self._known: dict[str, tuple[float, Any]] = {}

@@ -331,6 +331,7 @@ class Telling(msgspec.Struct, frozen=True, kw_only=True):
     application_owners: tuple[str, ...] = ()
     once: str = ""
     keep: bool = False
+    has_record: bool = True
 
     def kept(self) -> "Telling":
         """Return this telling for the outbox."""
@@ -340,6 +341,7 @@ class Telling(msgspec.Struct, frozen=True, kw_only=True):
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a notice: accepted by the mail service for these, refused for those, or waiting in the outbox."""
 
+    kind: NoticeKind
     accepted: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     undelivered: str = ""

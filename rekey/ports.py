@@ -4,7 +4,7 @@ Verbs raise the errors of `rekey.errors`; whatever else they let out becomes a r
 die anywhere, or wake up late: it converges. No verb returns or logs a secret's value except as `SecretValue`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import ClassVar, Protocol
 
@@ -54,8 +54,11 @@ class CredentialKind(Protocol):
         """Return the target's normal form; InputError if it is malformed, ScopeError if the vault may not name it."""
         ...
 
-    async def inspect(self, rotation: Rotation, current: SecretValue) -> Facts:
-        """Check that the credential can be rotated, changing nothing; PermanentError names what is missing."""
+    async def inspect(self, rotation: Rotation, old_value: Callable[[], Awaitable[SecretValue]]) -> Facts:
+        """Check that the credential can be rotated, changing nothing; PermanentError names what is missing.
+
+        `old_value` reads the current version; it is asked only by a kind that can't do without.
+        """
         ...
 
     async def generate(self, rotation: Rotation, label: str, expires: datetime) -> NewCredential:

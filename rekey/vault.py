@@ -93,10 +93,10 @@ class Vault:
             )
         return _properties(written.properties)
 
-    async def touch(self, secret: str, version: Version) -> None:
-        """Write a version's content type back as it is: proves the right to update, changes nothing."""
+    async def touch(self, secret: str, version: str) -> None:
+        """Enable a version that is enabled: proves the right to write, changes nothing."""
         with translated(self._where(secret), forbidden=self._grant):
-            await self._client.update_secret_properties(secret, version.id, content_type=version.content_type or "")
+            await self._client.update_secret_properties(secret, version, enabled=True)
 
     async def disable(self, secret: str, version: str) -> None:
         """Disable that version; the caller makes sure that it isn't the newest."""
@@ -113,9 +113,9 @@ class Vault:
             if deleted.status_code not in {200, 404, 409}:
                 raise of_status(deleted.status_code, self._where(secret), forbidden=self._grant)
         for pause in PURGE_PAUSES:
+            await asyncio.sleep(pause)
             if await self._purged(secret):
                 return
-            await asyncio.sleep(pause)
         raise NotYetError("deletion-running", f"{self._where(secret)}: still being deleted")
 
     async def _purged(self, secret: str) -> bool:

@@ -4,7 +4,7 @@ Source: https://learn.microsoft.com/graph/api/application-addpassword. The value
 seconds to minutes with AADSTS7000215 while the directory replicates; the same code says for good that it is wrong.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
@@ -51,7 +51,7 @@ class EntraAppPassword:
             raise ScopeError("application (client) id", target, f"an application REKEY_SCOPES binds to vault {vault}")
         return target.lower()
 
-    async def inspect(self, rotation: Rotation, current: SecretValue) -> Facts:
+    async def inspect(self, rotation: Rotation, old_value: Callable[[], Awaitable[SecretValue]]) -> Facts:
         """Check ownership, room and the tenant's policy; find out which password the current version holds."""
         application = await self._application(rotation)
         await self._require_ownership(rotation, application)
@@ -62,7 +62,9 @@ class EntraAppPassword:
                 "Remove a password of this application that nobody uses, then retry.",
             )
         longest, remark = await self._longest()
-        old = _recognised(rotation, application, self._clients.settings.deployment, current)
+        old = _labelled(rotation, application, self._clients.settings.deployment)
+        if old is None and rotation.policy.adopt:
+            old = _adopted(rotation, application, await old_value())
         remarks = [remark] if remark else []
         if old is None:
             remarks.append(_LEFT_ALONE)
@@ -140,13 +142,13 @@ _LEFT_ALONE = (
 )
 
 
-def _recognised(rotation: Rotation, application: Application, deployment: str, current: SecretValue) -> Password | None:
+def _labelled(rotation: Rotation, application: Application, deployment: str) -> Password | None:
     """A key id in a tag is believed only if the issuer's label agrees: tags are written by others."""
     claimed = names.label(deployment, rotation.tagged_rotation_id or "none")
     for password in application.labelled(claimed):
         if password.key_id == rotation.tagged_key_id:
             return password
-    return _adopted(rotation, application, current) if rotation.policy.adopt else None
+    return None
 
 
 def _adopted(rotation: Rotation, application: Application, current: SecretValue) -> Password | None:
