@@ -4,7 +4,7 @@ An event starts nothing but a look: whether the secret is tagged and due is read
 """
 
 import logging
-from typing import Any, cast
+from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -48,8 +48,7 @@ async def key_vault_events(message: func.QueueMessage, client: df.DurableFunctio
         _write(logging.WARNING, line, outcome="garbage", problem=str(garbage))
     for event in events:
         try:
-            # A cast, for the protocol leaves open which options there are.
-            outcome, instance = await _take(event, cast("DurableClient", client))
+            outcome, instance = await _take(event, client)
         except Exception as problem:  # noqa: BLE001 - the message's other events are started nevertheless
             problems.append(problem)
             _write(logging.WARNING, line, outcome="failed", event=event, problem=type(problem).__name__)

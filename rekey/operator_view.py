@@ -1,0 +1,169 @@
+"""What operators send and what they are shown: the JSON of the operator API, apart from how it travels.
+
+Nothing here holds a management URL of the durable engine: whoever has one can terminate, raise and purge.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from rekey import names
+from rekey.model import RotationRequest
+
+if TYPE_CHECKING:
+    from rekey.records import Record, Summary
+
+ROTATIONS = "/api/rotations"
+STATES = ("open", "closed")
+INSTANCE_ID = re.compile(r"rotate\.[a-z0-9-]+\.[a-z0-9-]+")
+LARGEST = 16 * 1024
+"""Bytes of a request's body."""
+UNNAMED = "operator API"
+
+
+class RefusedError(Exception):
+    """A request that is answered with an error: status, and the body's kebab-case code, field and message."""
+
+    def __init__(self, status: int, code: str, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = problem(code, message, field)
+
+
+class Instance(msgspec.Struct, frozen=True, kw_only=True):
+    """A durable instance without its input, output and addresses; `custom_status` is as the orchestrator wrote it."""
+
+    id: str
+    runtime_status: str
+    custom_status: Any
+    created: datetime
+    last_updated: datetime
+
+    @classmethod
+    def of(cls, state: Any) -> "Instance":
+        """Return what may be shown of durabletask's OrchestrationState, with the portal's words for its status."""
+        return cls(
+            id=state.instance_id,
+            runtime_status=state.runtime_status.name.title().replace("_", ""),
+            custom_status=_custom_status(state),
+            created=_utc(state.created_at),
+            last_updated=_utc(state.last_updated_at),
+        )
+
+    @property
+    def rotation_id(self) -> str:
+        """Return the rotation that this instance is, or was, walking; "" if it hasn't said so."""
+        said = self.custom_status.get("rotation_id") if isinstance(self.custom_status, dict) else None
+        return said if isinstance(said, str) and names.ROTATION_ID.fullmatch(said) else ""
+
+
+def read_request(body: bytes, caller: str) -> RotationRequest:
+    """Return the rotation asked for, names in lower case; RefusedError says field, value and what was expected.
+
+    Who asks is `caller`, whatever the body says.
+    """
+    if len(body) > LARGEST:
+        raise _bad_input("body", f"{len(body)} bytes", f"at most {LARGEST}")
+    try:
+        payload = msgspec.json.decode(body)
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError too
+        raise _bad_input("body", f"{len(body)} bytes that aren't JSON", "an object with vault and secret") from None
+    if not isinstance(payload, dict):
+        raise _bad_input("body", f"got a {type(payload).__name__}", "an object with vault and secret")
+    payload.pop("requested_by", None)
+    try:
+        request = RotationRequest.parse(payload)
+    except ValueError as error:
+        raise RefusedError(400, "bad-input", str(error), str(error).partition(":")[0]) from None
+    return msgspec.structs.replace(
+        request,
+        vault=request.vault.strip().lower(),
+        secret=request.secret.strip().lower(),
+        requested_by=_printable(caller) or UNNAMED,
+    )
+
+
+def read_state(state: str) -> str:
+    """Return the records' state to list, "" for all."""
+    if state and state not in STATES:
+        raise _bad_input("state", f"got {state[:100]!r}", f"one of {', '.join(STATES)}, or nothing for all")
+    return state
+
+
+def problem(code: str, message: str, field: str = "") -> dict[str, Any]:
+    """Return the body of every answer that is an error."""
+    named = {"field": field} if field else {}
+    return {"error": {"code": code, **named, "message": message}}
+
+
+def unknown(wanted: str) -> RefusedError:
+    """Return the answer to an id that nothing is known of."""
+    expected = "a rotation's id (a GUID), or an instance id such as rotate.<vault>.<secret>"
+    return RefusedError(404, "unknown-rotation", f"id: got {wanted[:200]!r}, expected {expected}", "id")
+
+
+def started(instance: str, *, just_now: bool) -> dict[str, Any]:
+    """Return what became of a request; not `started` means that a rotation of this secret is on its way already."""
+    return {
+        "instance": instance,
+        "started": just_now,
+        "rotation": f"{ROTATIONS}/{instance}",
+        "rotations": f"{ROTATIONS}?state=open",
+    }
+
+
+def instances_of(summaries: Iterable["Summary"]) -> list[str]:
+    """Return the instances that may be walking the open ones of these rotations, each once."""
+    return list(dict.fromkeys(_instance_id(summary) for summary in summaries if summary.state == "open"))
+
+
+def listing(summaries: Iterable["Summary"], instances: Mapping[str, Instance | None]) -> dict[str, Any]:
+    """Return the rotations, each with its instance; `null` for an open one means that nothing drives it."""
+    return {"rotations": [_listed(summary, instances.get(_instance_id(summary))) for summary in summaries]}
+
+
+def rotation(record: "Record | None", instance: Instance | None) -> dict[str, Any]:
+    """Return one rotation in full; an instance that walks another rotation by now is left out."""
+    shown = record is None or (instance is not None and instance.rotation_id == record.rotation_id)
+    return {
+        "record": _in_full(record) if record else None,
+        "instance": msgspec.to_builtins(instance) if shown else None,
+    }
+
+
+def _in_full(record: "Record") -> dict[str, Any]:
+    """Return every field: stored, a record leaves out what is as it was at first, such as its state."""
+    return {field: msgspec.to_builtins(getattr(record, field)) for field in record.__struct_fields__}
+
+
+def _listed(summary: "Summary", instance: Instance | None) -> dict[str, Any]:
+    same = instance is not None and instance.rotation_id == summary.rotation_id
+    listed: dict[str, Any] = msgspec.to_builtins(summary)
+    return {**listed, "instance": msgspec.to_builtins(instance) if same else None}
+
+
+def _instance_id(summary: "Summary") -> str:
+    return names.instance_id(summary.vault, summary.secret)
+
+
+def _bad_input(field: str, got: str, expected: str) -> RefusedError:
+    return RefusedError(400, "bad-input", f"{field}: {got}, expected {expected}", field)
+
+
+def _custom_status(state: Any) -> Any:
+    try:
+        return state.get_custom_status()
+    except ValueError:  # not JSON: written by something else
+        return None
+
+
+def _utc(moment: datetime) -> datetime:
+    # durabletask gives protobuf's ToDatetime(): UTC, and without saying so.
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in text if character.isprintable()).strip()[:200]

@@ -1,0 +1,124 @@
+"""The operator API: start a rotation, list them, look at one.
+
+The key of a function is all that these functions ask for themselves; Entra authentication belongs in front of the app
+(https://learn.microsoft.com/azure/app-service/overview-authentication-authorization).
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import azure.durable_functions as df
+import azure.functions as func
+import msgspec
+
+from rekey import names
+from rekey import operator_view as view
+from rekey.clients import clients
+from rekey.errors import InputError, NotYetError, RekeyError
+from rekey.settings import settings
+from rekey.starting import DurableClient, start_rotation
+
+if TYPE_CHECKING:
+    from rekey.records import Records
+
+blueprint = df.Blueprint()
+_log = logging.getLogger(__name__)
+
+CALLER = "X-MS-CLIENT-PRINCIPAL-NAME"
+"""Set by App Service for who signed in; without its authentication anybody may send it, so it proves nothing."""
+AT_ONCE = 16
+"""Questions to the durable engine, for one listing."""
+PAUSE = 5
+"""Seconds to Retry-After if storage didn't name any."""
+
+type Answer = tuple[int, dict[str, Any]]
+
+
+@blueprint.route(route="rotations", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@blueprint.durable_client_input(client_name="client")
+async def post_rotation(req: func.HttpRequest, client: df.DurableFunctionsClient) -> func.HttpResponse:
+    """Start the rotation of `{vault, secret, reason}`; 202 also if one is on its way, with `started` false then."""
+    return await _response(_start(req.get_body(), req.headers.get(CALLER, ""), client))
+
+
+@blueprint.route(route="rotations", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@blueprint.durable_client_input(client_name="client")
+async def list_rotations(req: func.HttpRequest, client: df.DurableFunctionsClient) -> func.HttpResponse:
+    """List the records in `?state=open` or `closed`, all without it, newest first, with the instances at work."""
+    return await _response(_list(req.params.get("state", ""), client))
+
+
+@blueprint.route(route="rotations/{id}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@blueprint.durable_client_input(client_name="client")
+async def show_rotation(req: func.HttpRequest, client: df.DurableFunctionsClient) -> func.HttpResponse:
+    """Show one rotation in full, by rotation id or instance id."""
+    return await _response(_show(req.route_params.get("id", "").lower(), client))
+
+
+async def _start(body: bytes, caller: str, client: DurableClient) -> Answer:
+    request = view.read_request(body, caller)
+    settings().scope_of(request.vault)
+    instance, just_now = await start_rotation(client, request)
+    line = {"outcome": "started" if just_now else "running-already", "instance": instance, "request": request}
+    _log.info("%s", msgspec.json.encode(line).decode())
+    return 202, view.started(instance, just_now=just_now)
+
+
+async def _list(state: str, client: DurableClient) -> Answer:
+    summaries = await _records().listing(view.read_state(state))
+    return 200, view.listing(summaries, await _instances(client, view.instances_of(summaries)))
+
+
+async def _show(wanted: str, client: DurableClient) -> Answer:
+    if names.ROTATION_ID.fullmatch(wanted):
+        record = await _records().read(wanted)
+        instance = await _instance(client, record.instance_id) if record else None
+    elif view.INSTANCE_ID.fullmatch(wanted):
+        instance = await _instance(client, wanted)
+        record = await _records().read(instance.rotation_id) if instance and instance.rotation_id else None
+    else:
+        raise view.unknown(wanted)
+    if record is None and instance is None:
+        raise view.unknown(wanted)
+    return 200, view.rotation(record, instance)
+
+
+async def _instances(client: DurableClient, ids: Iterable[str]) -> dict[str, view.Instance | None]:
+    limit = asyncio.Semaphore(AT_ONCE)
+
+    async def ask(instance_id: str) -> tuple[str, view.Instance | None]:
+        async with limit:
+            return instance_id, await _instance(client, instance_id)
+
+    return dict(await asyncio.gather(*map(ask, ids)))
+
+
+async def _instance(client: DurableClient, instance_id: str) -> view.Instance | None:
+    state = await client.get_orchestration_state(instance_id, fetch_payloads=True)
+    return view.Instance.of(state) if state is not None else None
+
+
+def _records() -> "Records":
+    from rekey.records import Records  # noqa: PLC0415 - azure-core would be a tenth of the app's start
+
+    return Records(clients().container())
+
+
+async def _response(work: Awaitable[Answer]) -> func.HttpResponse:
+    headers: dict[str, str] = {}
+    try:
+        status, body = await work
+    except view.RefusedError as refused:
+        status, body = refused.status, refused.body
+    except InputError as error:
+        status, body = 400, view.problem(error.code, error.message, error.field)
+    except NotYetError as error:
+        status, body = 503, view.problem(error.code, error.message)
+        headers["Retry-After"] = str(round(error.seconds or PAUSE))
+    except RekeyError as error:
+        status, body = 500, view.problem(error.code, f"{error.message}. {error.what_to_do}".strip())
+    return func.HttpResponse(
+        msgspec.json.encode(body), status_code=status, mimetype="application/json", headers=headers
+    )
