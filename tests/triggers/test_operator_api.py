@@ -266,7 +266,15 @@ async def test_an_instance_without_a_record_is_shown_alone(
 
 
 @pytest.mark.parametrize(
-    "wanted", [str(uuid4()), "rotate.kv-one.unknown", "rotate.kv-one", "../leases/x", "another-orchestration", ""]
+    "wanted",
+    [
+        "0b7e9f3c-8f0a-4e4e-9d5e-0123456789ab",
+        "rotate.kv-one.unknown",
+        "rotate.kv-one",
+        "../leases/x",
+        "another-orchestration",
+        "",
+    ],
 )
 async def test_an_unknown_id_is_not_found(durable: FakeDurable, records: Records, wanted: str) -> None:
     """An id of nothing is a 404 that says what ids look like."""
