@@ -7,7 +7,7 @@ import azure.durable_functions as df
 from activities.step import Desk, run_unrecorded
 from rekey import names
 from rekey.due import is_due
-from rekey.errors import PermanentError
+from rekey.errors import PermanentError, TagError
 from rekey.model import BadPolicy, Question, Reading, Reason, Rotation
 from rekey.policy import PolicyError, Untagged, policy_owners, read_policy, tags_for_new_version, written_ids
 
@@ -36,15 +36,16 @@ async def read(desk: Desk, question: Question) -> Reading:
         return _not_readable(error)
     try:
         policy = read_policy(request.vault, version.tags, desk.settings)
+        tags_for_new_version(version.tags, question.rotation_id, ANY_KEY_ID)
     except Untagged as untagged:
         return Reading(not_due=untagged.message)
-    except PolicyError as error:
+    except (PolicyError, TagError) as error:
+        errors = error.errors if isinstance(error, PolicyError) else (error,)
         owners = policy_owners(version.tags, desk.settings)
-        return Reading(bad=BadPolicy(version=version.id, errors=tuple(e.message for e in error.errors), owners=owners))
+        return Reading(bad=BadPolicy(version=version.id, errors=tuple(e.message for e in errors), owners=owners))
     due, why = is_due(policy, version.expires, version.created, datetime.now(UTC))
     if request.reason in JUDGED and not due:
         return Reading(not_due=why)
-    tags_for_new_version(version.tags, question.rotation_id, ANY_KEY_ID)
     key_id, rotation_id = written_ids(version.tags)
     return Reading(
         rotation=Rotation(

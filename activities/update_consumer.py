@@ -5,7 +5,6 @@ import azure.durable_functions as df
 from activities.step import Desk, run_step
 from rekey import names
 from rekey.errors import PermanentError
-from rekey.leases import leased
 from rekey.model import ConsumerTarget, Walk
 from rekey.secret_value import SecretValue
 
@@ -20,6 +19,8 @@ async def update_consumer_step(payload: dict) -> dict:
 
 async def update(desk: Desk, walk: Walk) -> str:
     """Write the published value to the consumer and return its URI, for the record."""
+    from rekey.leases import leased
+
     target = target_of(walk)
     value = await _published_value(desk, walk)
     async with leased(desk.clients.container(), target.object_id):

@@ -29,7 +29,7 @@ class InputError(RekeyError):
     code_prefix = "bad-input"
 
     def __init__(self, field: str, value: object, expected: str) -> None:
-        shown = repr(value) if len(repr(value)) <= 200 else repr(value)[:200] + "..."
+        shown = ascii(value) if len(ascii(value)) <= 200 else ascii(value)[:200] + "..."
         super().__init__(
             self.code_prefix,
             f"{field}: got {shown}, expected {expected}",

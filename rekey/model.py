@@ -39,8 +39,8 @@ class Reason(StrEnum):
 class RotationRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The input of `rotate_secret`, as a queue event, the operator API or the durable HTTP API gives it."""
 
-    vault: Annotated[str, Meta(pattern="^[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]$")]
-    secret: Annotated[str, Meta(pattern="^[A-Za-z0-9-]{1,127}$")]
+    vault: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]\Z")]
+    secret: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,127}\Z")]
     reason: Reason = Reason.MANUAL
     requested_by: Annotated[str, Meta(max_length=200)] = ""
 

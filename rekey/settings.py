@@ -132,14 +132,22 @@ def read(environ: Mapping[str, str]) -> Settings:
         cloud=cloud,
         tenant_id=_matching(environ, "REKEY_TENANT_ID", GUID, "the Entra tenant's id, a GUID").lower(),
         identities=_identities(environ),
-        scopes=_scopes(environ),
-        staging_vault=_matching(environ, "REKEY_STAGING_VAULT", VAULT_NAME, "a Key Vault name"),
+        scopes=(scopes := _scopes(environ)),
+        staging_vault=_staging_vault(environ, scopes),
         operators=_addresses(environ, "REKEY_OPERATORS"),
         mail_domains=_domains(environ),
         mail_endpoint=_mail_endpoint(environ, cloud),
         mail_sender=_matching(environ, "REKEY_MAIL_SENDER", MAIL, "the sender's mail address"),
         storage=_storage(environ),
     )
+
+
+def _staging_vault(environ: Mapping[str, str], scopes: tuple[Scope, ...]) -> str:
+    """Values that are shown once are nobody's to tag, read or name but Rekey's."""
+    name = _matching(environ, "REKEY_STAGING_VAULT", VAULT_NAME, "a Key Vault name")
+    if name.lower() in {vault.lower() for scope in scopes for vault in scope.vaults}:
+        raise SettingError("REKEY_STAGING_VAULT", name, "a vault of Rekey's own, in none of REKEY_SCOPES")
+    return name
 
 
 @functools.cache

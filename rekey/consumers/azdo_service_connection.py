@@ -142,11 +142,16 @@ def _entra_code(said: str) -> str:
 
 
 def _place(uri: str) -> Place:
-    parts = urlsplit(uri)
+    if not uri.isascii() or not uri.isprintable():
+        raise InputError("service connection", uri, f"{EXPECTED}, percent-encoded")
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        raise InputError("service connection", uri, EXPECTED) from None
     segments = [unquote(s) for s in parts.path.split("/")[1:]]
     plain = not (parts.query or parts.fragment or "@" in parts.netloc or ":" in parts.netloc)
     if parts.scheme != SCHEME or not plain or len(segments) != 2 or not ORGANIZATION.fullmatch(parts.netloc):
         raise InputError("service connection", uri, EXPECTED)
-    if not all(NAME.fullmatch(s) and s == s.strip() and s not in {".", ".."} for s in segments):
+    if not all(NAME.fullmatch(s) and s.isprintable() and s == s.strip() and s not in {".", ".."} for s in segments):
         raise InputError("service connection", uri, f"{EXPECTED}, with names Azure DevOps allows")
     return Place(parts.netloc, *segments)
