@@ -48,6 +48,13 @@ def test_a_missing_setting_is_named(name: str, value: str | None) -> None:
         read(environ)
 
 
+def test_the_staging_vault_is_rekeys_own() -> None:
+    """A staging vault that a scope also binds would let tags name staged values: the app doesn't start with it."""
+    environ = ENVIRONMENT | {"REKEY_STAGING_VAULT": VAULT.upper()}
+    with pytest.raises(SettingError, match="^REKEY_STAGING_VAULT: "):
+        read(environ)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
