@@ -1,6 +1,7 @@
 """Step set_secret_version: the new value becomes the newest version, if nobody else was faster."""
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import azure.durable_functions as df
 
@@ -11,7 +12,9 @@ from rekey.errors import NotYetError, PermanentError
 from rekey.model import Issued, Published, Walk
 from rekey.policy import tags_for_new_version
 from rekey.secret_value import SecretValue
-from rekey.vault import Version
+
+if TYPE_CHECKING:
+    from rekey.vault import Version
 
 blueprint = df.Blueprint()
 
@@ -34,7 +37,7 @@ async def publish(desk: Desk, walk: Walk) -> Published:
     return Published(version=current.id, expires=current.expires or issued.expires)
 
 
-async def _set(desk: Desk, walk: Walk, issued: Issued, current: Version) -> Version:
+async def _set(desk: Desk, walk: Walk, issued: Issued, current: "Version") -> "Version":
     rotation = walk.rotation
     if current.id != rotation.old_version:
         raise PermanentError(
@@ -54,7 +57,7 @@ async def _set(desk: Desk, walk: Walk, issued: Issued, current: Version) -> Vers
     return await _read_back(desk, walk, value)
 
 
-async def _read_back(desk: Desk, walk: Walk, value: SecretValue) -> Version:
+async def _read_back(desk: Desk, walk: Walk, value: SecretValue) -> "Version":
     """What consumers will get is what an unversioned read gives."""
     back, seen = await desk.vault(walk.rotation.vault).current(walk.rotation.secret)
     if back.tags.get(names.TAG_ROTATION_ID) != walk.rotation.id or not seen.same_as(value):

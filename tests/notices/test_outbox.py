@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from local.preview_notices import samples
 from local.processes import free_port
+from rekey.blobs import translated
 from rekey.errors import NotYetError, PermanentError
 from rekey.model import NoticeKind
-from rekey.blobs import translated
 from rekey.notices.outbox import Outbox
 from rekey.notices.told import Told
 

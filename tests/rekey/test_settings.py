@@ -51,7 +51,7 @@ def test_a_missing_setting_is_named(name: str, value: str | None) -> None:
 def test_the_staging_vault_is_rekeys_own() -> None:
     """A staging vault that a scope also binds would let tags name staged values: the app doesn't start with it."""
     environ = ENVIRONMENT | {"REKEY_STAGING_VAULT": VAULT.upper()}
-    with pytest.raises(SettingError, match="^REKEY_STAGING_VAULT: "):
+    with pytest.raises(SettingError, match=r"^REKEY_STAGING_VAULT: "):
         read(environ)
 
 
