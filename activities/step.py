@@ -140,6 +140,8 @@ def _say(name: str, rotation_id: str, outcome: Outcome) -> None:
     fields = encode(outcome)
     event = {"event": "step", "step": name, "rotation_id": rotation_id, "outcome": fields["outcome"]}
     event |= {k: fields[k] for k in ("code", "message") if k in fields}
+    if isinstance(value := fields.get("value"), dict) and value.get("not_due"):
+        event["not_due"] = value["not_due"]
     log.log(
         logging.INFO if fields["outcome"] == "ok" else logging.WARNING,
         "%s",

@@ -80,6 +80,7 @@ class Rotate:
         """Walk all the way, or as far as it goes."""
         reading = yield from self.read_policy()
         if reading.rotation is None:
+            self.progress.at(names.READ_POLICY, "not-due")
             return {"result": "not-due", "reason": reading.not_due}
         walk = Walk(rotation=reading.rotation)
         try:

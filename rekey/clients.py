@@ -106,6 +106,15 @@ class Clients:
         answer: T = known[1]
         return answer
 
+    async def aclose(self) -> None:
+        """Close every client and credential made so far; the next use makes them anew."""
+        made, self._made = self._made, {}
+        self._known.clear()
+        for one in reversed(made.values()):
+            close = getattr(one, "close", None)
+            if close:
+                await close()
+
     def _once[T](self, name: str, make: "Callable[[], T]") -> T:
         if name not in self._made:
             self._made[name] = make()
@@ -137,16 +146,14 @@ class Clients:
         )
 
     def _container(self) -> "ContainerClient":
-        from azure.storage.blob.aio import BlobServiceClient
+        from azure.storage.blob.aio import ContainerClient
 
         from rekey.names import CONTAINER
 
         storage = self.settings.storage
         if storage.startswith("https://"):
-            service = BlobServiceClient(storage, self.credential("storage"), **TIMEOUTS)
-        else:
-            service = BlobServiceClient.from_connection_string(storage, **TIMEOUTS)
-        return service.get_container_client(CONTAINER)
+            return ContainerClient(storage, CONTAINER, self.credential("storage"), **TIMEOUTS)
+        return ContainerClient.from_connection_string(storage, CONTAINER, **TIMEOUTS)
 
     def _pipeline(
         self, origin: str, plane: str = "", scope: str = ""
@@ -172,7 +179,8 @@ class Clients:
             scopes=[f"{origin}/.default"],
             allowed_hosts=[urlsplit(origin).hostname or ""],
         )
-        adapter = GraphRequestAdapter(provider, client=_graph_transport(origin))
+        transport = self._once("graph transport", functools.partial(_GraphTransport, origin))
+        adapter = GraphRequestAdapter(provider, client=transport.client)
         adapter.base_url = f"{origin}/v1.0"
         return GraphServiceClient(request_adapter=adapter)
 
@@ -225,20 +233,39 @@ def _pinned_to(origin: str) -> "SansIOHTTPPolicy[Any, Any]":
     return PinnedOrigin()
 
 
-def _graph_transport(origin: str) -> "httpx.AsyncClient":
-    """Graph's default chain without its retries and redirects: it would repeat addPassword after a 503."""
+class _GraphTransport:
+    """Graph's HTTP client, and what it takes to close it: kiota's transport doesn't close the one it wraps."""
+
+    def __init__(self, origin: str) -> None:
+        plain = _graph_client(origin)
+        self._wrapped = [plain._transport, *plain._mounts.values()]  # noqa: SLF001 - httpx shows them nowhere else
+        self.client = _with_graph_middleware(plain)
+
+    async def close(self) -> None:
+        for transport in self._wrapped:
+            if transport:
+                await transport.aclose()
+        await self.client.aclose()
+
+
+def _graph_client(origin: str) -> "httpx.AsyncClient":
     import httpx
-    from kiota_http.middleware.options import RedirectHandlerOption, RetryHandlerOption
-    from msgraph_core import GraphClientFactory
 
     async def refuse_elsewhere(request: httpx.Request) -> None:
         _refuse_elsewhere(origin, str(request.url))
 
-    client = httpx.AsyncClient(
+    return httpx.AsyncClient(
         timeout=httpx.Timeout(TIMEOUTS["read_timeout"], connect=TIMEOUTS["connection_timeout"]),
         http2=True,
         event_hooks={"request": [refuse_elsewhere]},
     )
+
+
+def _with_graph_middleware(client: "httpx.AsyncClient") -> "httpx.AsyncClient":
+    """Graph's default chain without its retries and redirects: it would repeat addPassword after a 503."""
+    from kiota_http.middleware.options import RedirectHandlerOption, RetryHandlerOption
+    from msgraph_core import GraphClientFactory
+
     options = {
         RetryHandlerOption.get_key(): RetryHandlerOption(max_retries=0, should_retry=False),
         RedirectHandlerOption.get_key(): RedirectHandlerOption(max_redirect=0, should_redirect=False),
