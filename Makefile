@@ -1,7 +1,7 @@
 # Every target sets up what it needs: .venv (Python 3.13) and local/azurite/node_modules, both inside this folder.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench lock clean
+.PHONY: help setup demo up test faults check bench lock clean
 
 PYTHON := .venv/bin/python
 ARGS ?=
@@ -22,6 +22,9 @@ up: setup ## the app and simulated Azure on this machine, until Ctrl-C
 
 test: setup ## the whole suite (WORKERS=2)
 	@$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
+
+faults: setup ## kill, pause and refuse at every place there is: what the suite has only a sample of (about 15 minutes)
+	@$(PYTHON) -m pytest -n $(WORKERS) -m "exhaustive or not exhaustive" tests/faults $(ARGS)
 
 check: setup ## format, lint, types, import rules, locks
 	@$(PYTHON) -m tools.check $(ARGS)

@@ -1,0 +1,162 @@
+"""Drives one rotation of a running company: starts it, waits for it, holds requests, kills and pauses the app."""
+
+import json
+import os
+import signal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from local.processes import wait_until
+from local.scenario import Scenario
+from local.stack import Stack
+from rekey import names
+from tests.faults.watching import Watch
+
+DURABLE = "/runtime/webhooks/durabletask"
+ENDED = frozenset({"Completed", "Failed", "Terminated"})
+ACTIVITIES = (
+    names.READ_POLICY,
+    names.OPEN_RECORD,
+    names.PREFLIGHT,
+    names.NOTIFY_OWNERS,
+    names.GENERATE_CREDENTIAL,
+    names.VERIFY_CREDENTIAL,
+    names.SET_SECRET_VERSION,
+    names.DISABLE_OLD_VERSION,
+    names.UPDATE_CONSUMER,
+    names.CONFIRM_CONSUMER,
+    names.CHECK_OLD_CREDENTIAL_USE,
+    names.RETIRE_OLD_CREDENTIAL,
+    names.CLOSE_RECORD,
+)
+"""Every activity of a rotation that nothing but a kill disturbs."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One place of `LOCAL_HOST_KILL_FILE`; with `until` a pause that ends when that path exists."""
+
+    activity: str
+    at: str
+    occurrence: int = 1
+    until: Path | None = None
+
+    def told(self) -> dict[str, Any]:
+        """Return the entry of the kill file."""
+        fields = {"activity": self.activity, "at": self.at, "occurrence": self.occurrence}
+        return {**fields, "until": str(self.until)} if self.until else fields
+
+
+class Hold:
+    """Requests that the simulated Azure withholds until they are let go."""
+
+    def __init__(self, stack: Stack, service: str, **where: Any) -> None:
+        self._control = stack.control
+        self.id = stack.control.fault(service, hold=True, **where)
+
+    def wait(self) -> None:
+        """Wait until a request is withheld."""
+        wait_until(lambda: self._told()["held"] > 0, f"a request is held: {self._told()}", timeout=90)
+
+    def release(self) -> None:
+        """Let go what is withheld; what comes later passes."""
+        self._control.release(self.id)
+
+    def _told(self) -> dict[str, Any]:
+        return next(fault for fault in self._control.faults() if fault["id"] == self.id)
+
+
+class Rotating:
+    """A running company whose secret is about to be rotated, watched from its first moment to its last."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        scenario: Scenario | None = None,
+        hits: Iterable[Hit] = (),
+        environment: Mapping[str, str] | None = None,
+        quick: bool = True,
+    ) -> None:
+        self.hits = folder / "hits.json"
+        self.hits.write_text(json.dumps([hit.told() for hit in hits]))
+        switches = {"LOCAL_HOST_KILL_FILE": str(self.hits), **(environment or {})}
+        self.stack = Stack(folder, scenario or Scenario(grace="PT1S"), switches)
+        self.quick = quick
+
+    def __enter__(self) -> Self:
+        self.stack.__enter__()
+        self.control = self.stack.control
+        self.scenario = self.stack.scenario
+        self.instance = names.instance_id(self.scenario.vault, self.scenario.secret)
+        if self.quick:
+            self.control.propagation("entra", seconds=0)
+            self.control.propagation("graph", seconds=0, conflict_seconds=0)
+        self.watch = Watch(self.stack)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.watch.stop()
+        self.stack.__exit__(*error)
+
+    def begin(self) -> Self:
+        """Store the secret near its expiry, so that Key Vault's event starts the rotation."""
+        self.stack.store_secret()
+        self.watch.start()
+        return self
+
+    def status(self) -> dict[str, Any]:
+        """Return the instance's status; an empty one before there is an instance."""
+        status, body = self.stack.get(f"{DURABLE}/instances/{self.instance}?showInput=false")
+        return body if status in {200, 202} and isinstance(body, dict) else {}
+
+    def wait_status(self, state: str, *, timeout: float = 180) -> dict[str, Any]:
+        """Wait until the custom status has this state; returns the custom status."""
+        self.stack.host.wait_for(
+            lambda: (self.status().get("customStatus") or {}).get("state") == state,
+            f"state {state}: {self.status()}",
+            timeout=timeout,
+        )
+        found: dict[str, Any] = self.status()["customStatus"]
+        return found
+
+    def wait_end(self, *, timeout: float = 180) -> dict[str, Any]:
+        """Wait until the rotation has ended somehow; returns the instance's status."""
+        self.stack.host.wait_for(
+            lambda: self.status().get("runtimeStatus") in ENDED, "the rotation has ended", timeout=timeout
+        )
+        self.watch.stop()
+        return self.status()
+
+    def wait_logged(self, text: str, *, times: int = 1) -> None:
+        """Wait until the app's log has that text so many times."""
+        self.stack.host.wait_for(
+            lambda: self.stack.host.output().count(text) >= times, f"{times} times in the log: {text}", timeout=90
+        )
+
+    def hold(self, service: str, **where: Any) -> Hold:
+        """Withhold requests that match; see local/azure/README.md for the fields."""
+        return Hold(self.stack, service, **where)
+
+    def requests(self, service: str, method: str, path: str) -> list[dict[str, Any]]:
+        """Return the requests to a service whose path has that part, oldest first."""
+        wanted = (service, method)
+        return [r for r in self.control.requests() if (r["service"], r["method"]) == wanted and path in r["path"]]
+
+    def kill_worker(self) -> int:
+        """SIGKILL the app's process, as the host says which that is; returns its pid."""
+        pid: int = self.stack.get("/admin/host/status")[1]["workerPid"]
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def worker_pid(self) -> int | None:
+        """Return the pid of the app's process, None between two of them."""
+        pid: int | None = self.stack.get("/admin/host/status")[1]["workerPid"]
+        return pid
+
+    def hits_left(self) -> list[dict[str, Any]]:
+        """Return what was to go wrong and hasn't yet."""
+        left: list[dict[str, Any]] = json.loads(self.hits.read_text())
+        return left
