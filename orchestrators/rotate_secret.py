@@ -111,8 +111,8 @@ class Rotate:
         facts = decode((yield from self.step(names.PREFLIGHT, walk)), Facts)
         walk = walk.but(facts=facts, rotation=walk.rotation.knowing(facts))
         self.tell.remarks += facts.remarks
-        yield from self.tell.starting(walk)
         self.require_no_gate(walk)
+        yield from self.tell.starting(walk)
         return walk
 
     def require_no_gate(self, walk: Walk) -> None:

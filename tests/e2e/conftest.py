@@ -1,5 +1,6 @@
 """Knows how the end-to-end tests share what is slow to start: one company for each module."""
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -12,8 +13,6 @@ from tests.e2e.company import Company, running
 def _localhost() -> Iterator[None]:
     """Resolve `*.localhost` in the test's own process."""
     with pytest.MonkeyPatch.context() as patch:
-        import socket
-
         patch.setattr(socket, "getaddrinfo", socket.getaddrinfo)
         resolve.install()
         yield

@@ -1,0 +1,59 @@
+"""What crosses the steps of a rotation: ids, dates and policies, never a secret value.
+
+Every type here goes through JSON in a durable store that people can read: encode with `encode`, decode with `decode`.
+Times are aware UTC datetimes (RFC 3339 on the wire), durations are `Span`s.
+"""
+
+from rekey.model.notice import Notice, NoticeKind, Telling, Told
+from rekey.model.outcome import Ok, Outcome, Permanent, RetryAfter, Unclear
+from rekey.model.policy import ConsumerRef, CredentialRef, Policy, Span
+from rekey.model.request import EXPECTED, Question, Reason, RotationRequest
+from rekey.model.rotation import (
+    BadPolicy,
+    ConsumerResult,
+    ConsumerTarget,
+    Facts,
+    Issued,
+    Published,
+    Reading,
+    Retired,
+    Rotation,
+    Undone,
+    UseCheck,
+    Walk,
+)
+from rekey.model.wire import decode, encode
+
+__all__ = [
+    "EXPECTED",
+    "BadPolicy",
+    "ConsumerRef",
+    "ConsumerResult",
+    "ConsumerTarget",
+    "CredentialRef",
+    "Facts",
+    "Issued",
+    "Notice",
+    "NoticeKind",
+    "Ok",
+    "Outcome",
+    "Permanent",
+    "Policy",
+    "Published",
+    "Question",
+    "Reading",
+    "Reason",
+    "Retired",
+    "RetryAfter",
+    "Rotation",
+    "RotationRequest",
+    "Span",
+    "Telling",
+    "Told",
+    "Unclear",
+    "Undone",
+    "UseCheck",
+    "Walk",
+    "decode",
+    "encode",
+]

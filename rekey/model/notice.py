@@ -1,0 +1,76 @@
+"""What people are told: facts only, the words are in `rekey/notices/templates`."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from rekey.model.policy import CredentialRef
+from rekey.model.rotation import ConsumerResult
+
+
+class NoticeKind(StrEnum):
+    """What people are told."""
+
+    STARTING = "starting"
+    SWITCHED = "switched"
+    DONE = "done"
+    FAILED = "failed"
+    NEEDS_YOU = "needs-you"
+    BAD_POLICY = "bad-policy"
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to tell: facts only, the words are in `rekey/notices/templates`.
+
+    `to` is resolved and filtered before it gets here. `key` makes two notices of one kind in one rotation different
+    (for instance two failures); together with rotation and recipients it is the mail's identity. `remarks` is what the
+    reader must know and nothing else says: what was not checked, what was left to expire.
+    """
+
+    kind: NoticeKind
+    rotation_id: str
+    vault: str
+    secret: str
+    to: tuple[str, ...]
+    key: str = ""
+    credential: CredentialRef | None = None
+    application_name: str = ""
+    reason: str = ""
+    new_version: str = ""
+    new_expires: datetime | None = None
+    old_valid_until: datetime | None = None
+    consumers: tuple[ConsumerResult, ...] = ()
+    failed_step: str = ""
+    code: str = ""
+    message: str = ""
+    what_to_do: str = ""
+    remarks: tuple[str, ...] = ()
+
+
+class Telling(msgspec.Struct, frozen=True, kw_only=True):
+    """The input of `notify_owners`: a notice without recipients, and whom it concerns.
+
+    `once` is a key under which it is told a single time ever; `keep` puts it into the outbox without trying again.
+    """
+
+    notice: Notice
+    owners: tuple[str, ...] = ()
+    notify: tuple[str, ...] = ()
+    application_owners: tuple[str, ...] = ()
+    once: str = ""
+    keep: bool = False
+    has_record: bool = True
+
+    def kept(self) -> "Telling":
+        """Return this telling for the outbox."""
+        return msgspec.structs.replace(self, keep=True)
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a notice: accepted by the mail service for these, refused for those, or waiting in the outbox."""
+
+    kind: NoticeKind
+    accepted: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    undelivered: str = ""

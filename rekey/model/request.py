@@ -1,0 +1,64 @@
+"""What somebody asks for: the input of `rotate_secret`, checked field by field."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class Reason(StrEnum):
+    """Why a rotation was asked for; only `event` and `schedule` are judged by what is left of the lifetime."""
+
+    EVENT = "event"
+    SCHEDULE = "schedule"
+    MANUAL = "manual"
+    LEAK = "leak"
+
+
+EXPECTED = {
+    "vault": "a Key Vault name",
+    "secret": "a secret's name: 1 to 127 letters, digits and hyphens",
+    "reason": f"one of {', '.join(Reason)}",
+    "requested_by": "at most 200 characters",
+}
+
+
+class RotationRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The input of `rotate_secret`, as a queue event, the operator API or the durable HTTP API gives it."""
+
+    vault: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]\Z")]
+    secret: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,127}\Z")]
+    reason: Reason = Reason.MANUAL
+    requested_by: Annotated[str, Meta(max_length=200)] = ""
+
+    @classmethod
+    def parse(cls, payload: object) -> "RotationRequest":
+        """Return the request in `payload` (JSON types); ValueError names field, value and what was expected."""
+        if not isinstance(payload, dict):
+            raise ValueError(f"input: got {_shown(payload)}, expected an object with {', '.join(EXPECTED)}")  # noqa: TRY004
+        for field, expected in EXPECTED.items():
+            if field not in payload and field in {"vault", "secret"}:
+                raise ValueError(f"{field}: missing, expected {expected}")
+            try:
+                if field in payload:
+                    msgspec.convert(payload[field], cls.__annotations__[field])
+            except msgspec.ValidationError:
+                raise ValueError(f"{field}: got {_shown(payload[field])}, expected {expected}") from None
+        for field in payload:
+            if field not in EXPECTED:
+                raise ValueError(f"{field}: unknown, expected {', '.join(EXPECTED)}")
+        return msgspec.convert(payload, cls)
+
+
+def _shown(value: object) -> str:
+    return repr(value) if len(repr(value)) <= 100 else repr(value)[:100] + "..."
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """The input of `read_policy`: who asks for what, and the ids of the rotation it would become."""
+
+    request: RotationRequest
+    rotation_id: str
+    started: datetime

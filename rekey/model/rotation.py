@@ -1,0 +1,139 @@
+"""What the steps of a rotation find out and hand on: ids and dates, never a value."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from rekey.model.policy import Policy
+from rekey.model.request import Reason
+
+
+class Rotation(msgspec.Struct, frozen=True, kw_only=True):
+    """What every step of one rotation is told.
+
+    `old_version` is the Key Vault version that was current, `expires` its end date (None: it has none). The tagged
+    ids are what its tags claim. Preflight adds `object_id`, the issuer's own id of what the credential belongs to, and
+    `old_key_id`, the credential that the old version holds if that could be proved (None: it is left to expire).
+    """
+
+    id: str
+    vault: str
+    secret: str
+    reason: Reason
+    started: datetime
+    requested_by: str = ""
+    policy: Policy
+    old_version: str
+    expires: datetime | None = None
+    tagged_key_id: str | None = None
+    tagged_rotation_id: str | None = None
+    object_id: str = ""
+    old_key_id: str | None = None
+
+    def knowing(self, facts: "Facts") -> "Rotation":
+        """Return this rotation with what preflight found out."""
+        return msgspec.structs.replace(self, object_id=facts.object_id, old_key_id=facts.old_key_id)
+
+    def deadline(self) -> datetime:
+        """Return until when a stuck rotation keeps trying after the switch: the old credential's end, or 7 days."""
+        week = self.started + timedelta(days=7)
+        return self.expires if self.expires and self.expires > self.started else week
+
+
+class ConsumerTarget(msgspec.Struct, frozen=True):
+    """One consumer after preflight: `object_id` is the service's own id of the object, which its lease is taken for."""
+
+    kind: str
+    uri: str
+    object_id: str
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What preflight found: `longest` is the latest end date the tenant's policy allows (None: no limit known)."""
+
+    object_id: str
+    display_name: str
+    owners: tuple[str, ...] = ()
+    old_key_id: str | None = None
+    longest: datetime | None = None
+    consumers: tuple[ConsumerTarget, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+class BadPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Tags that can't be used: a sentence per bad tag, and who is to be told once for this version."""
+
+    version: str
+    errors: tuple[str, ...]
+    owners: tuple[str, ...] = ()
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What `read_policy` decided: the rotation to walk, or why there is none, or what is wrong with the tags."""
+
+    rotation: Rotation | None = None
+    not_due: str = ""
+    bad: BadPolicy | None = None
+
+
+class Issued(msgspec.Struct, frozen=True, kw_only=True):
+    """A new credential, without its value: `staged_version` is where the staging vault keeps it (None: nowhere)."""
+
+    key_id: str
+    expires: datetime
+    staged_version: str | None = None
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """The new Key Vault version."""
+
+    version: str
+    expires: datetime
+
+
+class UseCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the old credential is still used: `remark` says what wasn't looked at, `used_by` who was seen."""
+
+    checked: bool
+    used_by: tuple[str, ...] = ()
+    remark: str = ""
+
+
+class Retired(msgspec.Struct, frozen=True, kw_only=True):
+    """The key ids that were removed, and what was left alone on purpose."""
+
+    removed: tuple[str, ...] = ()
+    remark: str = ""
+
+
+class Undone(msgspec.Struct, frozen=True, kw_only=True):
+    """What undoing came to: if the new version is out after all, nothing was undone and the walk goes on from there."""
+
+    removed: tuple[str, ...] = ()
+    published: Published | None = None
+
+
+class ConsumerResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one consumer: how it was confirmed, or the failure."""
+
+    uri: str
+    confirmed_by: str = ""
+    code: str = ""
+    message: str = ""
+    what_to_do: str = ""
+
+
+class Walk(msgspec.Struct, frozen=True, kw_only=True):
+    """The input of every step: the rotation and what earlier steps found out. Each step reads what it needs of it."""
+
+    rotation: Rotation
+    facts: Facts | None = None
+    issued: Issued | None = None
+    published: Published | None = None
+    target: ConsumerTarget | None = None
+    result: str = ""
+
+    def but(self, **changes: Any) -> "Walk":
+        """Return this walk with more known."""
+        return msgspec.structs.replace(self, **changes)
