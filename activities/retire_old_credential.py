@@ -28,4 +28,9 @@ async def retire(desk: Desk, walk: Walk) -> Retired:
     doomed = [key for key in (*labelled, rotation.old_key_id) if key and key != kept]
     for key_id in doomed:
         await kind.remove(rotation, key_id)
-    return Retired(removed=tuple(doomed), remark="" if rotation.old_key_id else LEFT_ALONE)
+    record = await desk.records().read(rotation.id)
+    return Retired(
+        removed=tuple(doomed),
+        remark="" if rotation.old_key_id else LEFT_ALONE,
+        look_again=record is not None and record.attempts > 1,
+    )

@@ -24,14 +24,14 @@ async def undo(desk: Desk, walk: Walk) -> Undone:
     if published := await _published(desk, rotation):
         return Undone(published=published)
     # Whoever is still generating finds that somebody took over, and removes what it made.
-    await desk.records().begin_generating(rotation.id, f"undone {uuid4()}")
+    record = await desk.records().begin_generating(rotation.id, f"undone {uuid4()}")
     kind = desk.credential_kind(walk)
     labelled = await kind.labelled(rotation, names.label(desk.settings.deployment, rotation.id))
     doomed = tuple(dict.fromkeys([*labelled, *([walk.issued.key_id] if walk.issued else [])]))
     for key_id in doomed:
         await kind.remove(rotation, key_id)
     await desk.staging().destroy(names.staged_secret(rotation.id))
-    return Undone(removed=doomed)
+    return Undone(removed=doomed, look_again=record.attempts > 1)
 
 
 async def _published(desk: Desk, rotation: Rotation) -> Published | None:

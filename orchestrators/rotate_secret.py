@@ -11,7 +11,7 @@ from typing import Any
 
 import azure.durable_functions as df
 import msgspec
-from durabletask.task import OrchestrationContext, Task, when_all
+from durabletask.task import OrchestrationContext, Task, TaskFailedError, when_all
 
 from orchestrators.attempts import StepFailed, Steps, attempted
 from orchestrators.clock import now
@@ -21,6 +21,7 @@ from rekey import names
 from rekey.due import grace_until
 from rekey.model import (
     ConsumerResult,
+    ConsumerTarget,
     Facts,
     Issued,
     Published,
@@ -41,6 +42,10 @@ blueprint = df.Blueprint()
 FIRST_ROUND = timedelta(minutes=5)
 LONGEST_ROUND = timedelta(hours=1)
 """How long a rotation that told somebody waits before it tries again on its own: doubled from the first."""
+
+
+LISTS_LAG = timedelta(seconds=20)
+"""After more than one attempt to generate, what is left of them is looked for twice: an issuer's lists lag."""
 
 
 class RotationFailed(Exception):  # noqa: N818 - it says how the rotation ended
@@ -144,6 +149,9 @@ class Rotate:
         """Undo what was made and fail; only if the new version is out after all, return it and go on."""
         try:
             undone = decode((yield from self.step(names.UNDO_GENERATION, walk)), Undone)
+            if undone.look_again:
+                yield self.ctx.create_timer(now(self.ctx) + LISTS_LAG)
+                yield from self.step(names.UNDO_GENERATION, walk)
         except StepFailed as second:
             self.tell.remarks.append(f"Undoing failed as well ({second}): the nightly reconcile removes what was left.")
             raise failure from None
@@ -165,6 +173,9 @@ class Rotate:
         if rotation.policy.disable_old == "at-retire":
             yield from self.insisted(names.DISABLE_OLD_VERSION, walk)
         retired = decode((yield from self.insisted(names.RETIRE_OLD_CREDENTIAL, walk)), Retired)
+        if retired.look_again:
+            yield self.ctx.create_timer(now(self.ctx) + LISTS_LAG)
+            yield from self.insisted(names.RETIRE_OLD_CREDENTIAL, walk)
         yield from self.tell.done(walk, results, retired.remark)
         yield from self.insisted(names.CLOSE_RECORD, walk.but(result="done"))
         self.progress.at(names.CLOSE_RECORD, "done")
@@ -180,9 +191,7 @@ class Rotate:
             calls: list[Task[Any]] = [
                 self.ctx.call_sub_orchestrator(names.SWITCH_CONSUMER, input=encode(walk.but(target=t))) for t in pending
             ]
-            for raw in (yield when_all(calls)) if calls else []:
-                result = decode(raw, ConsumerResult)
-                results[result.uri] = result
+            results |= {r.uri: r for r in (yield from self._all(calls, pending))}
             failed = [r for r in results.values() if r.code]
             self._count(len(targets), results)
             if not failed:
@@ -190,6 +199,16 @@ class Rotate:
             failure = StepFailed(names.UPDATE_CONSUMER, failed[0].code, failed[0].message, failed[0].what_to_do)
             yield from self.wait_for_somebody(walk, failure, round_number, list(results.values()))
         return [results[t.uri] for t in targets]
+
+    def _all(self, calls: list[Task[Any]], targets: Sequence[ConsumerTarget]) -> Steps[list[ConsumerResult]]:
+        if not calls:
+            return []
+        try:
+            answers = yield when_all(calls)
+        except TaskFailedError:  # one of them died outside its frame; each is safe to repeat
+            died = {"code": "consumer-died", "message": "the update ended without an outcome"}
+            return [ConsumerResult(uri=t.uri, **died) for t in targets]
+        return [decode(answer, ConsumerResult) for answer in answers]
 
     def grace(self, until: datetime) -> Steps[None]:
         """Leave both credentials valid. The operator's decisions will be raced with this timer."""

@@ -54,6 +54,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     closed: datetime | None = None
     result: str = ""
     generating: str = ""
+    attempts: int = 0
     issued: Issued | None = None
     entries: tuple[Entry, ...] = ()
 
@@ -121,7 +122,9 @@ class Records:
 
         def take_over(record: Record) -> Record:
             before.append(record)
-            return record if record.issued else msgspec.structs.replace(record, generating=attempt)
+            if record.issued:
+                return record
+            return msgspec.structs.replace(record, generating=attempt, attempts=record.attempts + 1)
 
         await self.change(rotation_id, take_over)
         return before[-1]

@@ -101,17 +101,25 @@ class UseCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Retired(msgspec.Struct, frozen=True, kw_only=True):
-    """The key ids that were removed, and what was left alone on purpose."""
+    """The key ids that were removed, and what was left alone on purpose.
+
+    `look_again`: there was more than one attempt to generate, and the issuer's lists lag behind its writes.
+    """
 
     removed: tuple[str, ...] = ()
     remark: str = ""
+    look_again: bool = False
 
 
 class Undone(msgspec.Struct, frozen=True, kw_only=True):
-    """What undoing came to: if the new version is out after all, nothing was undone and the walk goes on from there."""
+    """What undoing came to: if the new version is out after all, nothing was undone and the walk goes on from there.
+
+    `look_again`: there was more than one attempt to generate, and the issuer's lists lag behind its writes.
+    """
 
     removed: tuple[str, ...] = ()
     published: Published | None = None
+    look_again: bool = False
 
 
 class ConsumerResult(msgspec.Struct, frozen=True, kw_only=True):
