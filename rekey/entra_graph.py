@@ -1,7 +1,7 @@
 """What Microsoft Graph says about an application and its passwords, and what its errors mean."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -36,10 +36,26 @@ class Password(msgspec.Struct, frozen=True, kw_only=True):
     end: datetime
 
 
+class PasswordRule(msgspec.Struct, frozen=True, kw_only=True):
+    """One restriction in force of the tenant's app management policy; `after`: for applications made since only.
+
+    https://learn.microsoft.com/graph/api/resources/passwordcredentialconfiguration
+    """
+
+    kind: str
+    longest: timedelta | None = None
+    after: datetime | None = None
+
+    def concerns(self, created: datetime | None) -> bool:
+        """Tell whether it applies to an application made at this time; one of unknown age is taken for new."""
+        return self.after is None or created is None or created >= self.after
+
+
 class Application(msgspec.Struct, frozen=True, kw_only=True):
     """An Entra application; `owners` maps object ids to mail addresses ("" where Graph hides them)."""
 
     object_id: str
+    created: datetime | None
     display_name: str
     audience: str
     passwords: tuple[Password, ...]
@@ -50,6 +66,18 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
         if self.audience in ROOM or not self.audience:
             return None
         return max(0, ROOM_FOR_PERSONAL_ACCOUNTS - len(self.passwords))
+
+    def longest(self, rules: Iterable[PasswordRule]) -> timedelta | None:
+        """Return the longest life a new password may have, None if there is no limit; PermanentError if none may be."""
+        here = [rule for rule in rules if rule.concerns(self.created)]
+        if any(rule.kind == "passwordAddition" for rule in here):
+            raise PermanentError(
+                "passwords-forbidden",
+                "the tenant's app management policy forbids new passwords",
+                "Move this application to workload identity federation, or ask the directory team for an exemption.",
+            )
+        limits = [rule.longest for rule in here if rule.kind == "passwordLifetime" and rule.longest]
+        return min(limits) if limits else None
 
     def labelled(self, label: str) -> tuple[Password, ...]:
         """Return the passwords that carry `label`."""
@@ -70,7 +98,8 @@ class EntraGraph:
         )
 
         query = ApplicationsWithAppIdRequestBuilder.ApplicationsWithAppIdRequestBuilderGetQueryParameters(
-            select=["id", "appId", "displayName", "signInAudience", "passwordCredentials"], expand=["owners"]
+            select=["id", "appId", "createdDateTime", "displayName", "signInAudience", "passwordCredentials"],
+            expand=["owners"],
         )
         with _translated(f"application {client_id}"):
             found = await self._client.applications_with_app_id(client_id).get(
@@ -80,15 +109,12 @@ class EntraGraph:
             raise PermanentError("no-application", f"application {client_id}: Graph answered without an object id")
         return _application(found)
 
-    async def longest_lifetime(self) -> timedelta | None:
-        """Return the longest life the tenant's policy gives a new password, None if there is no limit.
-
-        Needs Policy.Read.All; without it, PermanentError `forbidden`.
-        """
+    async def password_rules(self) -> tuple["PasswordRule", ...]:
+        """Return what the tenant's policy says of passwords. Without Policy.Read.All: PermanentError `forbidden`."""
         with _translated("policies/defaultAppManagementPolicy"):
             policy = await self._client.policies.default_app_management_policy.get()
         restrictions = getattr(policy, "application_restrictions", None) if policy and policy.is_enabled else None
-        return _longest(getattr(restrictions, "password_credentials", None) or ())
+        return tuple(_rule(r) for r in getattr(restrictions, "password_credentials", None) or () if _in_force(r))
 
     async def add_password(self, object_id: str, label: str, end: datetime) -> NewCredential:
         """Make a password; a lost or 5xx answer is an UnclearError, for it may have been made."""
@@ -125,6 +151,7 @@ class EntraGraph:
 def _application(found: "GraphApplication") -> Application:
     return Application(
         object_id=found.id or "",
+        created=found.created_date_time,
         display_name=found.display_name or "",
         audience=found.sign_in_audience or "",
         passwords=tuple(_password(p) for p in found.password_credentials or ()),
@@ -148,18 +175,18 @@ def _mail(owner: Any) -> str:
     return getattr(owner, "mail", None) or ""
 
 
-def _longest(restrictions: Any) -> timedelta | None:
-    """A `passwordAddition` restriction forbids new passwords altogether, a `passwordLifetime` one caps their life."""
-    enabled = [r for r in restrictions if str(getattr(r, "state", "enabled") or "enabled").endswith("enabled")]
-    kinds = [(str(getattr(r.restriction_type, "value", r.restriction_type)), r) for r in enabled]
-    if any(kind == "passwordAddition" for kind, _ in kinds):
-        raise PermanentError(
-            "passwords-forbidden",
-            "the tenant's app management policy forbids new passwords",
-            "Move this application to workload identity federation, or ask the directory team for an exemption.",
-        )
-    limits = [r.max_lifetime for kind, r in kinds if kind == "passwordLifetime" and r.max_lifetime]
-    return min(limits) if limits else None
+def _in_force(restriction: Any) -> bool:
+    state = getattr(restriction, "state", None)
+    return state is None or getattr(state, "value", state) == "enabled"
+
+
+def _rule(restriction: Any) -> "PasswordRule":
+    kind = restriction.restriction_type
+    return PasswordRule(
+        kind=str(getattr(kind, "value", kind)),
+        longest=restriction.max_lifetime,
+        after=restriction.restrict_for_apps_created_after_date_time,
+    )
 
 
 @contextlib.contextmanager

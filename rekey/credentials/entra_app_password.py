@@ -61,7 +61,7 @@ class EntraAppPassword:
                 f"application {rotation.policy.credential.target} holds as many passwords as it may",
                 "Remove a password of this application that nobody uses, then retry.",
             )
-        longest, remark = await self._longest()
+        longest, remark = await self._longest(application)
         old = _labelled(rotation, application, self._clients.settings.deployment)
         if old is None and rotation.policy.adopt:
             old = _adopted(rotation, application, await old_value())
@@ -124,15 +124,14 @@ class EntraAppPassword:
             f"az ad app owner add --id {client_id} --owner-object-id {me.object_id}",
         )
 
-    async def _longest(self) -> tuple[datetime | None, str]:
+    async def _longest(self, application: Application) -> tuple[datetime | None, str]:
         try:
-            lifetime = await self._clients.remember(
-                "longest-password", POLICY_REMEMBERED, self._graph().longest_lifetime
-            )
+            rules = await self._clients.remember("password-rules", POLICY_REMEMBERED, self._graph().password_rules)
         except PermanentError as error:
             if error.code != "forbidden":
                 raise
             return None, "The tenant's app management policy was not read (Policy.Read.All is not granted)."
+        lifetime = application.longest(rules)
         return (datetime.now(UTC) + lifetime if lifetime else None), ""
 
 
