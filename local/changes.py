@@ -1,0 +1,50 @@
+"""Knows which parts of the company one rotation may change, and finds what else did."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from local.company import Company
+from local.onlooker import IDENTITY
+from local.scenario import Scenario
+
+
+def unexpected(scenario: Scenario, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Return the paths of everything that changed between two states and isn't the rotation's to change.
+
+    A field that is absent is the same as one that is false, null or empty.
+    """
+    mine = re.compile("|".join(_rotation_may_change(scenario, Company.of(before))))
+    was, now = dict(_leaves(before)), dict(_leaves(after))
+    changed = sorted(path for path in was.keys() | now.keys() if was.get(path) != now.get(path))
+    return [path for path in changed if not mine.match(path)]
+
+
+def _rotation_may_change(scenario: Scenario, before: Company) -> Iterator[str]:
+    """Yield regular expressions of paths."""
+    secret = f"keyvault/vaults/{scenario.vault}/secrets/{scenario.secret}"
+    versions = len(before.keyvault.vaults[scenario.vault].secrets[scenario.secret].versions)
+    yield f"{secret}/latest$"
+    yield f"{secret}/versions/{versions}/"
+    yield f"{secret}/versions/{versions - 1}/(enabled$|updated$|reads/)"
+    yield f"keyvault/vaults/{scenario.staging}/(purged|deleted|secrets)/"
+    passwords = f"entra/applications/{scenario.application}/passwords"
+    yield f"{passwords}/[0-9]+/removed$"
+    yield f"{passwords}/{len(before.entra.applications[scenario.application].passwords)}/"
+    connection = (
+        f"azuredevops/organizations/{scenario.organization}/projects/{scenario.project}/endpoints/{scenario.connection}"
+    )
+    yield f"{connection}/(secrets/serviceprincipalkey$|updates/|document/modificationDate$|document/modifiedBy/)"
+    yield f"entra/identities/{IDENTITY}/"
+    yield "email/outbox/|eventgrid/(events|deliveries)/"
+
+
+def _leaves(document: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(document, dict):
+        for name, value in document.items():
+            yield from _leaves(value, f"{path}/{name}".lstrip("/"))
+    elif isinstance(document, list):
+        for index, value in enumerate(document):
+            yield from _leaves(value, f"{path}/{index}")
+    elif document not in (None, False, ""):
+        yield path, document

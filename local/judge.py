@@ -1,0 +1,183 @@
+"""Judges a finished rotation by what the simulated services themselves hold and answer, never by what the app says."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from local.changes import unexpected
+from local.company import Company
+from local.seen import Seen, look
+from local.stack import Stack
+from rekey import names
+from rekey.records import CLOSED
+
+REFUSED = "AADSTS7000215"
+"""How Entra says that a password is wrong (or gone)."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that has to hold, and what was seen of it; `seen` never has a secret value."""
+
+    name: str
+    ok: bool
+    seen: str
+
+
+def judge(stack: Stack, before: dict[str, Any], extra: Mapping[str, bytes] | None = None) -> list[Check]:
+    """Look at a company whose rotation has ended and judge it.
+
+    `before` is `stack.control.state()` right after the secret was stored; `extra` are more places to search for leaks.
+    """
+    return checks(look(stack, before, extra or {}))
+
+
+def checks(seen: Seen) -> list[Check]:
+    """Judge; what can't be found where it has to be makes its check fail."""
+    return [_check(name, judgement, seen) for name, judgement in JUDGEMENTS.items()]
+
+
+def _check(name: str, judgement: "Judgement", seen: Seen) -> Check:
+    try:
+        ok, what = judgement(seen)
+    except LookupError as missing:
+        return Check(name, ok=False, seen=f"not there: {missing}")
+    return Check(name, ok, what)
+
+
+type Judgement = Callable[[Seen], tuple[bool, str]]
+
+
+def _newest_enabled(seen: Seen) -> tuple[bool, str]:
+    rotated = seen.new.id != seen.old.id
+    state = "enabled" if seen.new.enabled else "disabled"
+    return rotated and seen.new.enabled, f"version {seen.new.id}, {state}{'' if rotated else ', the one from before'}"
+
+
+def _signs_in(seen: Seen) -> tuple[bool, str]:
+    return seen.sign_in_new.ok, f"HTTP {seen.sign_in_new.status}, {seen.sign_in_new.text}"
+
+
+def _connection_holds_it(seen: Seen) -> tuple[bool, str]:
+    same = seen.endpoint.key == seen.new.value
+    return same, f"{seen.scenario.connection} stores {'that' if same else 'another'} value"
+
+
+def _connection_works(seen: Seen) -> tuple[bool, str]:
+    return seen.test_connection.ok, f"TestConnection: {seen.test_connection.text}"
+
+
+def _old_disabled(seen: Seen) -> tuple[bool, str]:
+    old = next(version for version in seen.versions if version.id == seen.old.id)
+    return not old.enabled, f"version {old.id}, {'enabled' if old.enabled else 'disabled'}"
+
+
+def _staging_empty(seen: Seen) -> tuple[bool, str]:
+    staging = seen.company.keyvault.vaults[seen.scenario.staging]
+    left = sorted([*staging.secrets, *staging.deleted])
+    return not left and bool(
+        staging.purged
+    ), f"purged: {', '.join(staging.purged) or 'nothing'}; left: {left or 'none'}"
+
+
+def _one_password(seen: Seen) -> tuple[bool, str]:
+    live, published = seen.application.live(), seen.published()
+    ok = published is not None and len(live) == 1
+    return ok, f"{_count(len(live), 'password')}, {'with' if published else 'without'} the published one"
+
+
+def _old_refused(seen: Seen) -> tuple[bool, str]:
+    return seen.sign_in_old.status == 401 and REFUSED in seen.sign_in_old.text, seen.sign_in_old.text
+
+
+def _tags_kept(seen: Seen) -> tuple[bool, str]:
+    lost = sorted(name for name, value in seen.old.tags.items() if seen.new.tags.get(name) != value)
+    added = sorted(set(seen.new.tags) - set(seen.old.tags))
+    ok = not lost and set(added) <= {names.TAG_ROTATION_ID, names.TAG_KEY_ID}
+    return (
+        ok,
+        f"{len(seen.old.tags) - len(lost)} kept, lost or changed: {', '.join(lost) or 'none'}, added: {', '.join(added) or 'none'}",
+    )
+
+
+def _tagged(seen: Seen) -> tuple[bool, str]:
+    published, tags = seen.published(), seen.new.tags
+    rotation, key = tags.get(names.TAG_ROTATION_ID, ""), tags.get(names.TAG_KEY_ID, "")
+    known = rotation in {record.rotation_id for record in seen.records}
+    ok = published is not None and published.key_id == key and known
+    return ok, f"{names.TAG_ROTATION_ID}={rotation or 'missing'}, {names.TAG_KEY_ID}={key or 'missing'}"
+
+
+def _expires_together(seen: Seen) -> tuple[bool, str]:
+    published, version = seen.published(), seen.new.exp
+    password = int(published.end.timestamp()) if published else None
+    return version is not None and version == password, f"version {_day(version)}, password {_day(password)}"
+
+
+def _mails(seen: Seen) -> tuple[bool, str]:
+    """Each notice once to each person it concerns, whether as one mail or several."""
+    owner, third_party = seen.scenario.owner, seen.scenario.third_party
+    due = Counter([("starting", owner), ("switched", owner), ("switched", third_party), ("done", owner)])
+    outbox = seen.company.email.outbox
+    sent = Counter((mail.kind(), to) for mail in outbox for to in mail.recipients())
+    repeated = sum(mail.duplicates for mail in outbox)
+    told = ", ".join(f"{kind} to {to}" + (f" {times} times" if times > 1 else "") for (kind, to), times in sent.items())
+    return sent == due and not repeated, f"{told or 'no mail'}; sent again: {repeated}"
+
+
+def _nothing_else(seen: Seen) -> tuple[bool, str]:
+    changed = unexpected(seen.scenario, seen.before, seen.after)
+    return not changed, f"changed: {', '.join(changed)}" if changed else "all other objects are as before"
+
+
+def _record_closed(seen: Seen) -> tuple[bool, str]:
+    told = [f"{names.record_blob(r.rotation_id)} {r.state} {r.result}".strip() for r in seen.records]
+    ok = bool(seen.records) and all((r.state, r.result) == (CLOSED, "done") for r in seen.records)
+    return ok, "; ".join(told) or "no record"
+
+
+def _one_rotation(seen: Seen) -> tuple[bool, str]:
+    before = Company.of(seen.before)
+    copies = seen.company.copies("SecretNearExpiry", seen.old.id)
+    versions = len(seen.versions) - len(
+        before.keyvault.vaults[seen.scenario.vault].secrets[seen.scenario.secret].versions
+    )
+    passwords = len(seen.application.passwords) - len(before.entra.applications[seen.scenario.application].passwords)
+    ok = (len(seen.records), versions, passwords) == (1, 1, 1) and bool(copies)
+    made = f"{_count(len(seen.records), 'rotation')}, {_count(versions, 'version')}, {_count(passwords, 'password')}"
+    return ok, f"{_count(len(copies), 'copy', 'copies')} of the event delivered, {made}"
+
+
+def _no_leak(seen: Seen) -> tuple[bool, str]:
+    return not seen.leaks, "; ".join(map(str, seen.leaks)) or "nothing found"
+
+
+JUDGEMENTS: Mapping[str, Judgement] = {
+    "the newest version is a new one, and enabled": _newest_enabled,
+    "its value signs in at Entra": _signs_in,
+    "Azure DevOps stores exactly that value": _connection_holds_it,
+    "Azure DevOps signs in with it": _connection_works,
+    "the old version is disabled": _old_disabled,
+    "the staged value is deleted and purged": _staging_empty,
+    "one password is left, the published one": _one_password,
+    "the old password is refused": _old_refused,
+    "policy tags are kept": _tags_kept,
+    "the version names its rotation and key": _tagged,
+    "version and password expire together": _expires_together,
+    "each mail went once, to the right people": _mails,
+    "nothing else in the company changed": _nothing_else,
+    "the evidence is stored, closed as done": _record_closed,
+    "one event, delivered twice, one rotation": _one_rotation,
+    "no secret leaked anywhere": _no_leak,
+}
+"""What has to hold -> how it is judged."""
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def _day(seconds: int | None) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%d %B %Y %H:%M:%S UTC") if seconds is not None else "never"

@@ -1,0 +1,96 @@
+"""Somebody who isn't Rekey: signs in at the simulated Entra, and asks Azure DevOps to test a connection.
+
+What it finds out, it finds out over HTTPS from the services themselves. Its requests carry a user agent of their own,
+so that nobody counts them as Rekey's.
+"""
+
+import http.client
+import json
+import ssl
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from local.stack import Stack
+
+USER_AGENT = "rekey-onlooker"
+IDENTITY = "onlooker"
+_AZURE_DEVOPS = "499b84ac-1321-427f-aa17-267ca6975798"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a service answered; `text` is its own message where it refused, without ids that are new each time."""
+
+    status: int
+    text: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was granted."""
+        return self.status == 200
+
+
+class Onlooker:
+    """An identity of its own that may use, and not change, the company's service connections."""
+
+    def __init__(self, stack: Stack) -> None:
+        scenario, control = stack.scenario, stack.control
+        member = {"projects": {scenario.project: ["use"]}}
+        document = {
+            "identities": {IDENTITY: {}},
+            "organizations": {scenario.organization: {"members": {IDENTITY: member}}},
+        }
+        self._client_id: str = control.seed(document)["identities"][IDENTITY]["client_id"]
+        self._description = control.description
+        self._tls = ssl.create_default_context(cafile=control.description["ca"])
+        self._tenant: str = control.state()["entra"]["tenant"]
+
+    def sign_in(self, client_id: str, value: str) -> Answer:
+        """Ask Entra for a token of the application, with that password."""
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": client_id,
+            "client_secret": value,
+            "scope": "https://management.azure.com/.default",
+        }
+        status, answer = self._send(
+            "login", f"/{self._tenant}/oauth2/v2.0/token", urlencode(form), "application/x-www-form-urlencoded"
+        )
+        refusal = str(answer.get("error_description", "")).partition(" Trace ID:")[0]
+        return Answer(status, refusal or f"a token for {answer.get('expires_in', 0)} s")
+
+    def test_connection(self, organization: str, project: str, endpoint: str) -> Answer:
+        """Have Azure DevOps sign in with the key it stores: what the portal's Verify button does."""
+        path = f"/{organization}/{project}/_apis/serviceendpoint/endpointproxy"
+        query = urlencode({"endpointId": endpoint, "api-version": "7.1"})
+        body = json.dumps({"dataSourceDetails": {"dataSourceName": "TestConnection"}})
+        status, answer = self._send("azuredevops", f"{path}?{query}", body, "application/json", self._token())
+        refusal = str(answer.get("errorMessage") or answer.get("message") or "").partition(" Trace ID:")[0]
+        inner = str(answer.get("statusCode", status))
+        return Answer(200 if (status, inner) == (200, "ok") else 400, refusal or inner)
+
+    def _token(self) -> str:
+        endpoint = urlsplit(self._description["identity_endpoint"])
+        query = {"api-version": "2019-08-01", "resource": _AZURE_DEVOPS, "client_id": self._client_id}
+        headers = {"X-IDENTITY-HEADER": self._description["identity_header"], "User-Agent": USER_AGENT}
+        connection = http.client.HTTPConnection(endpoint.hostname or "", endpoint.port, timeout=30)
+        try:
+            connection.request("GET", f"{endpoint.path}?{urlencode(query)}", headers=headers)
+            return str(json.loads(connection.getresponse().read())["access_token"])
+        finally:
+            connection.close()
+
+    def _send(self, host: str, path: str, body: str, content_type: str, token: str = "") -> tuple[int, dict[str, Any]]:
+        port = self._description["port"]
+        headers = {"Host": f"{host}.localhost:{port}", "Content-Type": content_type, "User-Agent": USER_AGENT}
+        headers |= {"Authorization": f"Bearer {token}"} if token else {}
+        # By address: not every machine resolves *.localhost.
+        connection = http.client.HTTPSConnection("127.0.0.1", port, context=self._tls, timeout=30)
+        try:
+            connection.request("POST", path, body, headers)
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+        finally:
+            connection.close()
+        return response.status, answer if isinstance(answer, dict) else {}
