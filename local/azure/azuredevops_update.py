@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from local.azure.azuredevops_errors import invalid, missing
-from local.azure.azuredevops_state import Endpoint, Organization, Update, split_secrets
+from local.azure.azuredevops_state import FIELDS_OF_7_2, Endpoint, Organization, Update, split_secrets
 
 _REQUIRED = ("id", "name", "type", "url", "authorization", "data", "serviceEndpointProjectReferences")
 _READ_ONLY = ("createdBy", "creationDate", "owner")
@@ -48,7 +48,10 @@ def _check_references(references: Any, organization: Organization) -> None:
 
 
 def update(endpoint: Endpoint, body: dict[str, Any], organization: Organization, by: str, at: datetime) -> None:
-    """Replace the stored connection; fields this API doesn't know stay as given, what only it writes stays its own."""
+    """Replace the stored connection; fields this API doesn't know stay as given, what only it writes stays its own.
+
+    A caller of 7.1 wasn't shown the fields of 7.2 and can't mean to clear them.
+    """
     visible, given = split_secrets(body)
     if any(given.values()) and visible["data"].get("creationMode") == "Automatic":
         raise invalid(
@@ -58,7 +61,8 @@ def update(endpoint: Endpoint, body: dict[str, Any], organization: Organization,
     secrets = _secrets(endpoint, given, organization.null_key)
     changed = secrets != endpoint.secrets
     own = {name: endpoint.document[name] for name in _READ_ONLY if name in endpoint.document}
-    endpoint.document = {**visible, **own, "modificationDate": at.isoformat()}
+    unseen = {name: endpoint.document[name] for name in FIELDS_OF_7_2 & endpoint.document.keys()}
+    endpoint.document = {**unseen, **visible, **own, "modificationDate": at.isoformat()}
     endpoint.secrets = secrets
     endpoint.updates.append(Update(by, at, changed))
 

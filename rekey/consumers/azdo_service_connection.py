@@ -142,7 +142,8 @@ def _entra_code(said: str) -> str:
 
 
 def _place(uri: str) -> Place:
-    if not uri.isascii() or not uri.isprintable():
+    # urlsplit would drop a space in front, and control characters anywhere.
+    if not uri.isascii() or not uri.isprintable() or " " in uri:
         raise InputError("service connection", uri, f"{EXPECTED}, percent-encoded")
     try:
         parts = urlsplit(uri)

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import logging
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -90,9 +89,21 @@ class Company:
         """Let that time pass in the simulated Azure."""
         self.azure.cloud.clock.advance(timedelta(seconds=seconds))
 
-    def secrets(self) -> list[str]:
-        """Return every value nobody may see: all carry the canary."""
-        return [p.value for p in self.application.passwords]
+    def new_password(self) -> str:
+        """Give the application one more password, made just now, and return its value."""
+        now = self.azure.cloud.clock.now()
+        end = now + timedelta(days=180)
+        return self.azure.cloud.directory.add_password(self.application, "rekey/test", now, end).value
+
+    async def clear_faults(self) -> None:
+        """Disarm every fault; nothing waits again."""
+        await self.azure.call("DELETE", f"{self.azure.control}/_sim/faults")
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Let writes be seen everywhere at once."""
+        self.delay(0)
+        self.azure.cloud.switches.set({"service": "graph", "propagation": {"seconds": 0, "conflict_seconds": 0}})
 
 
 @contextlib.asynccontextmanager
@@ -114,19 +125,8 @@ async def company(
         context = ssl.create_default_context(cafile=description["ca"])
         monkeypatch.setattr(aiohttp.connector, "_SSL_CONTEXT_VERIFIED", context)
         running = Company(azure, scenario, environ, Clients(read_settings(environ)))
-        running.delay(0)
-        azure.cloud.switches.set({"service": "graph", "propagation": {"seconds": 0, "conflict_seconds": 0}})
+        running.hurry()
         try:
             yield running
         finally:
             await running.clients.aclose()
-
-
-def leaks(text: str, canary: str) -> bool:
-    """Tell whether a text quotes a value."""
-    return canary in text
-
-
-def at_debug(caplog: pytest.LogCaptureFixture) -> None:
-    """Have everything logged, as whoever turned on DEBUG for the whole process would."""
-    caplog.set_level(logging.DEBUG)

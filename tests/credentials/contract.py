@@ -2,11 +2,11 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import uuid4
 
 import pytest
@@ -21,7 +21,7 @@ from rekey.model import Facts, Rotation, Walk
 from rekey.ports import CredentialKind, NewCredential
 from rekey.secret_value import SecretValue
 from tests.core import company as companies
-from tests.core.binding import OURS, THEIRS, UNKNOWN, bound
+from tests.core.binding import OURS, THEIRS, UNKNOWN, Corpus
 from tests.core.company import Company
 
 
@@ -39,14 +39,7 @@ class CredentialContract(ABC):
     """The contract. Values are judged by the simulated services' own state."""
 
     kind: ClassVar[type[CredentialKind]]
-    scope: ClassVar[Mapping[str, Any]]
-    """What REKEY_SCOPES must say of a vault for it to name the `targets`, the vaults aside."""
-    foreign_scope: ClassVar[Mapping[str, Any]]
-    targets: ClassVar[Mapping[str, str]]
-    """Targets as people write them, and their normal forms."""
-    malformed: ClassVar[Sequence[str]]
-    foreign: ClassVar[str]
-    """A target that only `foreign_scope` allows."""
+    corpus: ClassVar[Corpus]
     forgotten: ClassVar[Sequence[Forgotten]]
 
     @abstractmethod
@@ -223,17 +216,17 @@ class CredentialContract(ABC):
 
     def test_targets_have_one_normal_form(self) -> None:
         """However people write a target, it becomes the same, and stays so."""
-        settings = bound(self.scope, self.foreign_scope)
-        for written, normal in self.targets.items():
+        settings = self.corpus.settings()
+        for written, normal in self.corpus.good.items():
             assert self.kind.check_target(written, OURS, settings) == normal
             assert self.kind.check_target(normal, OURS, settings) == normal
 
     def test_malformed_targets_are_refused(self) -> None:
         """What can't be a target is refused with what was expected."""
-        settings = bound(self.scope, self.foreign_scope)
-        wrapped = [f"{pad}{good}" for good in self.targets for pad in (" ", "\n")]
-        wrapped += [f"{good}{pad}" for good in self.targets for pad in (" ", "\n", "\0", "#", "?x=1")]
-        for target in ("", *self.malformed, *wrapped):
+        settings = self.corpus.settings()
+        wrapped = [f"{pad}{good}" for good in self.corpus.good for pad in (" ", "\n")]
+        wrapped += [f"{good}{pad}" for good in self.corpus.good for pad in (" ", "\n", "\0", "#", "?x=1")]
+        for target in ("", *self.corpus.malformed, *wrapped):
             with pytest.raises(InputError) as caught:
                 self.kind.check_target(target, OURS, settings)
             assert caught.value.code == "bad-input", target
@@ -241,9 +234,13 @@ class CredentialContract(ABC):
 
     def test_other_teams_targets_are_refused(self) -> None:
         """A vault names its own team's targets only, and one that no scope has names none."""
-        settings = bound(self.scope, self.foreign_scope)
-        assert self.kind.check_target(self.foreign, THEIRS, settings)
-        for target, vault in ((self.foreign, OURS), (next(iter(self.targets)), THEIRS), (self.foreign, UNKNOWN)):
+        settings = self.corpus.settings()
+        assert self.kind.check_target(self.corpus.foreign, THEIRS, settings)
+        for target, vault in (
+            (self.corpus.foreign, OURS),
+            (next(iter(self.corpus.good)), THEIRS),
+            (self.corpus.foreign, UNKNOWN),
+        ):
             with pytest.raises(ScopeError):
                 self.kind.check_target(target, vault, settings)
 

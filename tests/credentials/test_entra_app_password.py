@@ -10,6 +10,7 @@ from rekey.errors import NotYetError, PermanentError, RekeyError, UnclearError
 from rekey.model import Facts
 from rekey.ports import NewCredential
 from rekey.secret_value import SecretValue
+from tests.core.binding import Corpus
 from tests.core.company import Company
 from tests.credentials.contract import CredentialContract, Forgotten
 
@@ -31,11 +32,20 @@ class TestEntraAppPassword(CredentialContract):
     """The contract."""
 
     kind = EntraAppPassword
-    scope = {"applications": [OURS.upper()]}
-    foreign_scope = {"applications": [THEIRS]}
-    targets = {OURS: OURS, OURS.upper(): OURS}
-    malformed = ("billing", OURS[:-1], f"{{{OURS}}}", OURS.replace("-", ""), OURS.replace("0", "٠"), f"{OURS}/{OURS}")
-    foreign = THEIRS
+    corpus = Corpus(
+        scope={"applications": [OURS.upper()]},
+        foreign_scope={"applications": [THEIRS]},
+        good={OURS: OURS, OURS.upper(): OURS},
+        malformed=(
+            "billing",
+            OURS[:-1],
+            f"{{{OURS}}}",
+            OURS.replace("-", ""),
+            OURS.replace("0", "\u0660"),
+            f"{OURS}/x",
+        ),
+        foreign=THEIRS,
+    )
     forgotten = (
         Forgotten(_no_owner, "not-owner", "az ad app owner add --id {target} --owner-object-id "),
         Forgotten(_no_room, "no-room", "Remove a password"),

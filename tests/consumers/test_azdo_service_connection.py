@@ -1,0 +1,154 @@
+"""Service connections of Azure DevOps against the contract, and what only they have."""
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from local.azure.azuredevops_state import Endpoint, Permission
+from rekey.consumers.azdo_service_connection import AzdoServiceConnection
+from rekey.errors import NotYetError, PermanentError
+from rekey.model import ConsumerTarget, Rotation
+from rekey.secret_value import SecretValue
+from tests.consumers.contract import ConsumerContract, Forgotten, Wire
+from tests.core.binding import Corpus
+from tests.core.company import Company
+
+SCHEME = "azdo-service-connection"
+
+
+def endpoint(company: Company) -> Endpoint:
+    """Return the service connection as Azure DevOps keeps it."""
+    (project,) = company.azure.cloud.azuredevops.organizations[company.scenario.organization].projects.values()
+    (found,) = project.endpoints.values()
+    return found
+
+
+def _no_member(company: Company) -> None:
+    company.azure.cloud.azuredevops.organizations[company.scenario.organization].members.clear()
+
+
+def _no_rights(company: Company) -> None:
+    (rights,) = company.azure.cloud.azuredevops.organizations[company.scenario.organization].members.values()
+    for project in rights:
+        rights[project] = Permission.NONE
+
+
+def _only_user(company: Company) -> None:
+    (rights,) = company.azure.cloud.azuredevops.organizations[company.scenario.organization].members.values()
+    for project in rights:
+        rights[project] = Permission.USE | Permission.VIEW
+
+
+def _other_application(company: Company) -> None:
+    endpoint(company).parameters["serviceprincipalid"] = "99999999-0000-4000-8000-000000000001"
+
+
+def _federated(company: Company) -> None:
+    endpoint(company).document["authorization"]["scheme"] = "WorkloadIdentityFederation"
+
+
+def _certificate(company: Company) -> None:
+    endpoint(company).parameters["authenticationType"] = "spnCertificate"
+
+
+def _automatic(company: Company) -> None:
+    endpoint(company).document["data"]["creationMode"] = "Automatic"
+
+
+class TestAzdoServiceConnection(ConsumerContract):
+    """The contract."""
+
+    kind = AzdoServiceConnection
+    corpus = Corpus(
+        scope={"organizations": {"Contoso": ["Shop", "Web Shop"]}},
+        foreign_scope={"organizations": {"fabrikam": ["Shop"], "contoso": ["Theirs"]}},
+        good={
+            f"{SCHEME}://Contoso/Shop/deploy": f"{SCHEME}://contoso/Shop/deploy",
+            f"{SCHEME}://contoso/Web%20Shop/to%20production": f"{SCHEME}://contoso/Web%20Shop/to%20production",
+            f"{SCHEME}://contoso/Shop/d%65ploy": f"{SCHEME}://contoso/Shop/deploy",
+            f"{SCHEME}://contoso/Shop/gr%C3%BCn": f"{SCHEME}://contoso/Shop/gr%C3%BCn",
+        },
+        malformed=(f"{SCHEME}://contoso/Shop", f"{SCHEME}://contoso/Shop/", f"{SCHEME}://contoso/Shop/%20deploy"),
+        foreign=f"{SCHEME}://fabrikam/Shop/deploy",
+    )
+    forgotten = (
+        Forgotten(_no_member, "unauthorized", "Add the app's identity to the Azure DevOps organization"),
+        Forgotten(_no_rights, "no-connection", "role Administrator"),
+        Forgotten(_only_user, "not-administrator", "role Administrator"),
+        Forgotten(_other_application, "other-application", "Correct the secret's tags"),
+        Forgotten(_federated, "no-key-here", "Remove it from the tags"),
+        Forgotten(_certificate, "no-key-here", "Remove it from the tags"),
+        Forgotten(_automatic, "created-automatically", "federation"),
+    )
+    writes = Wire("azuredevops", "PUT")
+
+    def held(self, company: Company) -> str:
+        """Return the stored key."""
+        return endpoint(company).secrets["serviceprincipalkey"]
+
+    def blank(self, company: Company, state: dict[str, Any]) -> None:
+        """Take out the key, the modification date and the list of updates."""
+        organization = state["azuredevops"]["organizations"][company.scenario.organization]
+        told = organization["projects"][company.scenario.project]["endpoints"][company.scenario.connection]
+        del told["secrets"]["serviceprincipalkey"], told["document"]["modificationDate"], told["updates"]
+
+    def add_unknown(self, company: Company) -> None:
+        """Add fields at every level."""
+        document = endpoint(company).document
+        document["fromTheFuture"] = {"a": [1, None, {"b": "ü"}]}
+        document["data"]["fromTheFuture"] = "x"
+        document["authorization"]["fromTheFuture"] = False
+        document["authorization"]["parameters"]["fromTheFuture"] = "y"
+
+    def delete(self, company: Company) -> None:
+        """Delete the connection."""
+        (project,) = company.azure.cloud.azuredevops.organizations[company.scenario.organization].projects.values()
+        project.endpoints.clear()
+
+
+async def _inspected(company: Company) -> tuple[AzdoServiceConnection, Rotation, ConsumerTarget]:
+    kind, rotation = AzdoServiceConnection(company.clients), await company.rotation()
+    ref = rotation.policy.consumers[0]
+    found = await kind.inspect(rotation, ref.uri)
+    return kind, rotation, ConsumerTarget(ref.kind, ref.uri, found.object_id)
+
+
+async def test_connection_that_became_anothers_is_left_alone(company: Company) -> None:
+    """A connection that got another application between preflight and update doesn't get this one's key."""
+    kind, rotation, target = await _inspected(company)
+    _other_application(company)
+    before = company.state()
+    with pytest.raises(PermanentError) as caught:
+        await kind.update(rotation, target, SecretValue("new"))
+    assert caught.value.code == "other-application"
+    assert company.state() == before
+
+
+async def test_what_azure_devops_says_is_not_repeated(company: Company) -> None:
+    """Of a failed sign-in only Entra's code is told, for the rest may quote what it likes."""
+    kind, rotation, target = await _inspected(company)
+    await kind.update(rotation, target, SecretValue("never issued"))
+    with pytest.raises(NotYetError) as caught:
+        await kind.confirm(rotation, target)
+    assert caught.value.message == f"Azure DevOps could not sign in through {target.uri} (AADSTS7000215)"
+
+
+async def test_names_with_spaces_and_umlauts_reach_the_service(company: Company) -> None:
+    """A name that needs encoding in a URL is found under exactly that name."""
+    organization, application = company.scenario.organization, company.scenario.application
+    name = "grün to (production) = 100"
+    await company.azure.seed(
+        {
+            "organizations": {
+                organization: {
+                    "projects": {"Web Shop": {"endpoints": {name: {"application": application}}}},
+                    "members": {"rekey": {"projects": {"Web Shop": ["administer"]}}},
+                }
+            }
+        }
+    )
+    uri = f"{SCHEME}://{organization}/Web%20Shop/{quote(name)}"
+    found = await AzdoServiceConnection(company.clients).inspect(await company.rotation(), uri)
+    project = company.azure.cloud.azuredevops.organizations[organization].projects["web shop"]
+    assert list(project.endpoints) == [found.object_id]
