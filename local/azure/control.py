@@ -73,6 +73,10 @@ class Control:
         mails: list[dict[str, Any]] = self._ask("GET", "/_sim/outbox")["mails"]
         return mails
 
+    def raise_event(self, vault: str, secret: str, **event: str) -> None:
+        """Have Event Grid send an event, whatever it sent before: `type`, `version` (default: near expiry, latest)."""
+        self._ask("POST", "/_sim/events/raise", {"vault": vault, "secret": secret, **event})
+
     def now(self) -> str:
         """Return the simulated time (ISO 8601)."""
         return str(self._ask("GET", "/_sim/time")["now"])

@@ -15,7 +15,7 @@ from local.azure.cloud import Cloud
 from local.azure.faults import FaultRequest, Faults
 from local.azure.request_log import RequestLog
 from local.azure.seeding import seed
-from local.azure.wire import HearsTime
+from local.azure.wire import AddsToControl, HearsTime
 
 type Handler = Callable[[Request], Awaitable[Any]]
 
@@ -43,7 +43,9 @@ class ControlApi:
             ("GET", "/_sim/state", self.state),
             ("GET", "/_sim/outbox", self.outbox),
         ]
-        return Starlette(routes=[Route(path, _json(run), methods=[method]) for method, path, run in table])
+        own = [Route(path, _json(run), methods=[method]) for method, path, run in table]
+        services = [s for s in self._cloud.services.values() if isinstance(s, AddsToControl)]
+        return Starlette(routes=[*own, *(route for service in services for route in service.control_routes())])
 
     async def seed(self, request: Request) -> Any:
         """Fill the cloud."""

@@ -75,6 +75,15 @@ class HearsTime(Protocol):
 
 
 @runtime_checkable
+class AddsToControl(Protocol):
+    """A service that adds to the control API."""
+
+    def control_routes(self) -> Sequence[BaseRoute]:
+        """Return the routes, with paths under `/_sim/`."""
+        ...
+
+
+@runtime_checkable
 class TellsSeeded(Protocol):
     """A service that adds to the answer of `/_sim/seed`."""
 

@@ -11,13 +11,10 @@ from typing import Any
 
 import pytest
 from azure.storage.queue.aio import QueueClient
-from starlette.applications import Starlette
-from starlette.types import Message
 
 from local.azure.eventgrid_delivery import Delivery
 from local.azure.eventgrid_state import Event, Kind, Raised, Schema, Subject
 from local.azure.keyvault_state import Secret, Vault, Version
-from local.azure.pipeline import Exchange
 from local.storage import Azurite, AzuriteMissingError, start_azurite
 from tests.azure.contracts import needs_contracts, validate_definition
 from tests.azure.simulated import Simulated, simulated
@@ -68,15 +65,8 @@ def near(messages: list[str]) -> list[dict[str, Any]]:
 
 async def raise_by_hand(azure: Simulated, body: dict[str, Any]) -> tuple[int, Any]:
     """Post to what Event Grid adds to the control API; return status and body."""
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}
-
-    scope = {"type": "http", "method": "POST", "path": "/_sim/events/raise", "headers": [], "query_string": b""}
-    exchange = Exchange(scope, receive)
-    assert await exchange.read()
-    answer = await exchange.process(Starlette(routes=list(azure.cloud.eventgrid.control_routes())))
-    return answer.status_code, json.loads(bytes(answer.body))
+    answer = await azure.call("POST", f"{azure.control}/_sim/events/raise", body=body)
+    return answer.status, answer.body
 
 
 async def test_event_in_the_event_grid_schema(azure: Simulated, storage: Azurite) -> None:
