@@ -24,6 +24,9 @@ ENDED = frozenset({"Completed", "Failed", "Terminated"})
 MOST = 24
 """Applications that a company's settings name."""
 
+UNREAD = "nobody-reads-this"
+"""A queue for the events of secrets whose rotation a test starts otherwise: there is one subscription for all."""
+
 LOCKED = "Locked"
 """A project whose service connections the app's identity may use, but not administer."""
 
@@ -60,8 +63,7 @@ class Company:
         name = secrets.token_hex(3)
         managed = Managed(self, name, self._client_ids.pop(), project or self.scenario.project)
         self._seed_owned(managed, application or {})
-        if event:
-            self.subscribe()
+        self.subscribe(queue=QUEUE if event else UNREAD)
         self.store(managed, **{"tags": self.tags(managed, {"rekey-grace": grace, **(tags or {})}), **(secret or {})})
         return managed
 
@@ -98,9 +100,10 @@ class Company:
         queue = {"connection_string": self.stack.storage.connection_string, "queue": QUEUE}
         self.stack.control.seed({"events": {**queue, **events}})
 
-    def raise_event(self, managed: Managed, **event: str) -> None:
-        """Have Event Grid send an event again, whatever was sent before; somebody has to have subscribed."""
-        self.stack.control._ask("POST", "/_sim/events/raise", {**managed.request, **event})
+    def raise_event(self, managed: Managed, version: str = "", **subscription: str) -> None:
+        """Have Event Grid send a near-expiry event to the app, whatever was sent before; no version is the latest."""
+        self.subscribe(**subscription)
+        self.stack.control.raise_event(managed.vault, managed.secret, version=version)
 
     def queue(self, name: str = QUEUE) -> QueueClient:
         """Return a client of a queue of the app's storage account."""
@@ -153,8 +156,9 @@ class Company:
         return self.status(instance)
 
     def instances(self) -> list[str]:
-        """Return the id of every instance there is."""
-        return [i["instanceId"] for i in self.ask("GET", f"{DURABLE}/instances?top=1000")]
+        """Return the id of every instance that nobody else's instance started, which the engine marks with a colon."""
+        found = [i["instanceId"] for i in self.ask("GET", f"{DURABLE}/instances?top=1000")]
+        return [i for i in found if ":" not in i]
 
     def ask(self, method: str, path: str, body: Any = None, *, expected: int = 200) -> Any:
         """Send a request to the app's host and return the answer, which has to have that status."""

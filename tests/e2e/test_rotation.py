@@ -110,7 +110,7 @@ def test_two_copies_of_the_event_cause_one_rotation(company: Company, walked: Wa
     assert len(near) == 2
     assert walked.managed.changes() == ["addPassword", "removePassword"]
     assert len(walked.managed.records()) == 1
-    assert [i for i in company.instances() if i.startswith("rotate")] == [walked.managed.instance]
+    assert company.instances() == [walked.managed.instance]
 
 
 def test_each_notice_reaches_whom_it_concerns(company: Company, walked: Walked) -> None:
@@ -153,7 +153,7 @@ def test_the_record_has_every_step_in_order(walked: Walked) -> None:
 
 def test_the_record_says_what_was_done(walked: Walked) -> None:
     """The evidence names versions and key ids, and how the consumer was confirmed."""
-    detail = {e["step"]: e.get("detail") for e in _entries(walked)}
+    detail: dict[str, Any] = {e["step"]: e["detail"] for e in _entries(walked) if e.get("detail")}
     old, new = walked.managed.versions()
     by_hand, made = walked.managed.passwords()
     assert walked.record["old_version"] == old["id"]
