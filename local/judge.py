@@ -1,7 +1,7 @@
 """Judges a finished rotation by what the simulated services themselves hold and answer, never by what the app says."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -96,10 +96,7 @@ def _tags_kept(seen: Seen) -> tuple[bool, str]:
     lost = sorted(name for name, value in seen.old.tags.items() if seen.new.tags.get(name) != value)
     added = sorted(set(seen.new.tags) - set(seen.old.tags))
     ok = not lost and set(added) <= {names.TAG_ROTATION_ID, names.TAG_KEY_ID}
-    return (
-        ok,
-        f"{len(seen.old.tags) - len(lost)} kept, lost or changed: {', '.join(lost) or 'none'}, added: {', '.join(added) or 'none'}",
-    )
+    return ok, f"{len(seen.old.tags) - len(lost)} kept; lost or changed: {_list(lost)}; added: {_list(added)}"
 
 
 def _tagged(seen: Seen) -> tuple[bool, str]:
@@ -155,7 +152,7 @@ def _no_leak(seen: Seen) -> tuple[bool, str]:
 
 
 JUDGEMENTS: Mapping[str, Judgement] = {
-    "the newest version is a new one, and enabled": _newest_enabled,
+    "the newest version is new, and enabled": _newest_enabled,
     "its value signs in at Entra": _signs_in,
     "Azure DevOps stores exactly that value": _connection_holds_it,
     "Azure DevOps signs in with it": _connection_works,
@@ -169,10 +166,14 @@ JUDGEMENTS: Mapping[str, Judgement] = {
     "each mail went once, to the right people": _mails,
     "nothing else in the company changed": _nothing_else,
     "the evidence is stored, closed as done": _record_closed,
-    "one event, delivered twice, one rotation": _one_rotation,
+    "however often the event came: one rotation": _one_rotation,
     "no secret leaked anywhere": _no_leak,
 }
 """What has to hold -> how it is judged."""
+
+
+def _list(found: Sequence[str]) -> str:
+    return ", ".join(found) or "none"
 
 
 def _count(number: int, one: str, many: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Collects what a finished rotation is judged by: states, answers of the services, stored evidence, a search for leaks."""
+"""Collects what a finished rotation is judged by: states, the services' answers, evidence, a search for leaks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -52,7 +52,7 @@ class Seen:
     @property
     def old(self) -> Version:
         """The version that was current before the event."""
-        return _current(self.scenario, self.before)
+        return current_version(self.scenario, self.before)
 
     @property
     def application(self) -> Application:
@@ -78,7 +78,7 @@ def look(stack: Stack, before: dict[str, Any], extra: Mapping[str, bytes]) -> Se
     scenario, onlooker = stack.scenario, Onlooker(stack)
     company = Company.of(stack.control.state())
     new = company.keyvault.vaults[scenario.vault].secrets[scenario.secret].versions[-1].value
-    old = _current(scenario, before).value
+    old = current_version(scenario, before).value
     endpoint = _endpoint(scenario, company).id
     return Seen(
         scenario=scenario,
@@ -92,7 +92,8 @@ def look(stack: Stack, before: dict[str, Any], extra: Mapping[str, bytes]) -> Se
     )
 
 
-def _current(scenario: Scenario, state: dict[str, Any]) -> Version:
+def current_version(scenario: Scenario, state: dict[str, Any]) -> Version:
+    """Return the managed secret's newest version in a state."""
     found: Secret = Company.of(state).keyvault.vaults[scenario.vault].secrets[scenario.secret]
     return found.versions[-1]
 

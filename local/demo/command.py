@@ -1,0 +1,140 @@
+"""Knows the command line of the demo: its options, its exit codes, its JSON."""
+
+import argparse
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import msgspec
+
+from local.azure.control import RefusedError
+from local.demo import folder as run
+from local.demo.screen import Screen
+from local.demo.seeds import UnknownKindError, company_for
+from local.demo.show import Outcome, Show, ToldStack
+from local.processes import ProcessError
+from local.scenario import Scenario
+from local.storage import AzuriteMissingError
+
+FAILED, WRONG_CALL, INTERRUPTED = 1, 2, 130
+_EXPECTED = (ProcessError, TimeoutError, AzuriteMissingError, RefusedError, OSError)
+"""What can go wrong on somebody's machine; anything else is a defect and shows its traceback."""
+
+INTRODUCTION = (
+    "The real app and SDKs against a simulated Azure on this machine. Nothing leaves it, nothing here is yours."
+)
+
+HONESTLY = (
+    "simulated  Entra, Graph, Key Vault, Event Grid, Azure DevOps, mail (local/azure; they refuse what the real ones do)",
+    "simulated  the Functions host and its durable store (local/host)",
+    "emulated   storage, by Microsoft's Azurite",
+    "real       this repository's app, Microsoft's SDKs and Durable Functions for Python, HTTPS between all of them",
+    "not shown  live Azure: its pace, and whatever Microsoft's specifications don't say",
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the demo; 0 only if the rotation came to its end and every check holds."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        scenario = company_for(options.kind)
+    except UnknownKindError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return WRONG_CALL
+    return _Run(options, scenario).run()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local.demo", description="One whole rotation, live, simulated.")
+    parser.add_argument("--kind", default="entra-app-password", help="the credential kind (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON; progress goes to stderr")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the emulators' files too (storage, simulated secrets)"
+    )
+    return parser
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+class _Run:
+    """One run, from an empty folder to an exit code."""
+
+    def __init__(self, options: argparse.Namespace, scenario: Scenario) -> None:
+        self._options, self._scenario = options, scenario
+        self._started = time.monotonic()
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+    def run(self) -> int:
+        """Show everything, stop everything, say how it ended."""
+        outcome = Outcome(run.new_folder())
+        with Screen(sys.stderr if self._options.json else sys.stdout) as screen:
+            screen.title(f"Rekey demo: one whole rotation of an {self._options.kind}", INTRODUCTION)
+            code = self._shown(screen, outcome)
+            self._close(screen, outcome)
+        if self._options.json:
+            print(json.dumps(self._report(outcome)))
+        return code
+
+    def _shown(self, screen: Screen, outcome: Outcome) -> int:
+        screen.part("Starting")
+        screen.began("Azurite")
+        try:
+            with ToldStack(outcome.folder, self._scenario, screen=screen) as stack:
+                Show(stack, screen, outcome).play()
+        except KeyboardInterrupt:
+            outcome.trouble = "interrupted; everything that was started has been stopped"
+            return INTERRUPTED
+        except _EXPECTED as error:
+            outcome.trouble = f"{type(error).__name__}: {error}"
+        return 0 if outcome.ok else FAILED
+
+    def _close(self, screen: Screen, outcome: Outcome) -> None:
+        if not outcome.ok:
+            screen.part("What went wrong")
+            failed = [f"{check.name}: {check.seen}" for check in outcome.checks if not check.ok]
+            screen.trouble(*filter(None, [outcome.trouble, *failed]), *run.tail(outcome.folder))
+        self._where(screen, outcome)
+        holding = sum(check.ok for check in outcome.checks)
+        told = f"{holding} of {len(outcome.checks)} checks hold, {self._seconds():.0f} s in all"
+        screen.verdict(f"{'Rotated' if outcome.ok else 'FAILED'}: {told}.", ok=outcome.ok)
+        run.write_judgement(outcome.folder, outcome.checks, screen.printed())
+        if not self._options.keep:
+            run.tidy(outcome.folder)
+
+    def _where(self, screen: Screen, outcome: Outcome) -> None:
+        folder = run.shown(outcome.folder)
+        screen.part("Where to look")
+        screen.lines(
+            f"{folder}/  logs, mails, evidence.json, requests.json, checks.json",
+            f"evidence    blob rekey/records/{outcome.rotation_id or '<rotation id>'}.json (a copy is evidence.json)",
+            "status      <host>/runtime/webhooks/durabletask/instances/rotate.<vault>.<secret>",
+            "            <host>/api/rotations/<rotation id>",
+            "to try it   make up starts the same and leaves it running; all of this run is stopped now",
+        )
+        screen.part("What was real")
+        screen.lines(*HONESTLY)
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def _report(self, outcome: Outcome) -> dict[str, Any]:
+        steps = [msgspec.to_builtins(step) for step in outcome.steps]
+        return {
+            "ok": outcome.ok,
+            "rotation": outcome.rotation_id,
+            "steps": [{k: step[k] for k in ("step", "outcome", "seconds", "detail")} for step in steps],
+            "requests": outcome.requests,
+            "leaks": [str(leak) for leak in outcome.leaks],
+            "checks": [msgspec.to_builtins(check) for check in outcome.checks],
+            "seconds": round(self._seconds(), 1),
+            "folder": str(Path(outcome.folder)),
+            **({"error": outcome.trouble} if outcome.trouble else {}),
+        }

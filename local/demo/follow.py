@@ -1,0 +1,160 @@
+"""Follows one rotation from outside, as it happens: its custom status over HTTP, its evidence record in blob storage.
+
+A step's time runs from the end of the one before it to its own entry in the record, so that all of them, the grace
+period included, add up to the whole.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob import ContainerClient
+
+from local.demo.story import Story
+from local.scenario import Scenario
+from local.stack import Stack
+from rekey import names
+from rekey.records import Entry, Record
+
+PATIENCE = 90.0
+"""Seconds until a rotation that should take ten is given up."""
+_PAUSE = 0.1
+_ENDED = frozenset({"Completed", "Failed", "Terminated"})
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A step that is over; `outcome` as in the evidence, `seconds` with all repetitions, `ended` in UTC."""
+
+    step: str
+    outcome: str
+    seconds: float
+    detail: str
+    ended: datetime
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What the rotation is at: for somebody who waits."""
+
+    step: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The end; `result` is the orchestration's output: `done`, or what went wrong."""
+
+    status: str
+    result: str
+
+
+class _Custom(msgspec.Struct, frozen=True):
+    """The custom status, as `orchestrators/progress.py` writes it."""
+
+    rotation_id: str
+    step: str
+    state: str
+    since: datetime
+    next: datetime | None = None
+
+
+class _Instance(msgspec.Struct, frozen=True, rename="camel"):
+    runtime_status: str
+    custom_status: _Custom | None = None
+    output: Any = None
+
+
+class Follower:
+    """Watches the one rotation of a company's managed secret; `rotation_id` is empty until there is one."""
+
+    def __init__(self, stack: Stack, expires: datetime) -> None:
+        self._stack, self._expires = stack, expires
+        self._container = ContainerClient.from_connection_string(stack.storage.connection_string, names.CONTAINER)
+        self._told = 0
+        self._mark: datetime | None = None
+        self._first_seen: dict[str, _Custom] = {}
+        self.rotation_id = ""
+        self.record: Record | None = None
+
+    @property
+    def scenario(self) -> Scenario:
+        """Whose rotation it is."""
+        return self._stack.scenario
+
+    @property
+    def path(self) -> str:
+        """The path of the instance's status on the host."""
+        instance = names.instance_id(self.scenario.vault, self.scenario.secret)
+        return f"/runtime/webhooks/durabletask/instances/{instance}?showInput=false"
+
+    def happenings(self) -> Iterator[Step | Doing | Ended]:
+        """Yield what happens until the rotation has ended; TimeoutError if it doesn't in time."""
+        deadline = time.monotonic() + PATIENCE
+        with self._container:
+            while time.monotonic() < deadline:
+                instance = self._instance()
+                over = instance is not None and instance.runtime_status in _ENDED
+                yield from self._news(instance, over=over)
+                if instance is not None and over:
+                    yield Ended(instance.runtime_status, _result(instance.output))
+                    return
+                time.sleep(_PAUSE)
+        raise TimeoutError(f"the rotation did not end within {PATIENCE:g} s")
+
+    def _instance(self) -> _Instance | None:
+        status, body = self._stack.get(self.path)
+        if status == 404:
+            return None
+        instance = msgspec.convert(body, _Instance)
+        if custom := instance.custom_status:
+            self.rotation_id = custom.rotation_id
+            self._first_seen.setdefault(custom.step, custom)
+        return instance
+
+    def _news(self, instance: _Instance | None, *, over: bool) -> Iterator[Step | Doing]:
+        self.record = self._read()
+        entries = self.record.entries if self.record else ()
+        # A step that is being repeated is one entry that grows until another one follows it.
+        growing = bool(entries) and entries[-1].outcome != "ok" and not over
+        if self.record is not None:
+            story = Story(self.scenario, self._expires, self.record)
+            for entry in entries[self._told : len(entries) - growing]:
+                yield from self._steps(story, entry)
+            self._told = len(entries) - growing
+        if instance is not None and (custom := instance.custom_status) and not over:
+            yield Doing(custom.step, f"{entries[-1].message} (tried {entries[-1].times} times)" if growing else "")
+
+    def _steps(self, story: Story, entry: Entry) -> Iterator[Step]:
+        if self._mark is None:
+            yield self._until(names.READ_POLICY, story.began(), self._read_policy_ended(entry), story.record.opened)
+        if entry.step == names.CHECK_OLD_CREDENTIAL_USE and (grace := self._first_seen.get(names.GRACE)):
+            yield self._until(names.GRACE, story.grace(), grace.next or entry.at)
+        yield self._until(entry.step, story.told(entry), entry.at, outcome=entry.outcome)
+
+    def _read_policy_ended(self, entry: Entry) -> datetime:
+        seen = self._first_seen.get(names.OPEN_RECORD)
+        return seen.since if seen else entry.at
+
+    def _until(
+        self, step: str, detail: str, ended: datetime, began: datetime | None = None, outcome: str = "ok"
+    ) -> Step:
+        began = began or self._mark or ended
+        self._mark = ended
+        return Step(step, outcome, round(max(0.0, (ended - began).total_seconds()), 2), detail, ended)
+
+    def _read(self) -> Record | None:
+        if not self.rotation_id:
+            return None
+        try:
+            blob = self._container.download_blob(names.record_blob(self.rotation_id)).readall()
+        except ResourceNotFoundError:
+            return None
+        return msgspec.json.decode(blob, type=Record)
+
+
+def _result(output: Any) -> str:
+    return str(output.get("result", output)) if isinstance(output, dict) else str(output or "")
