@@ -54,7 +54,7 @@ def attempted(
 
 def _once(ctx: OrchestrationContext, step: str, payload: msgspec.Struct) -> Steps[Outcome]:
     try:
-        raw = yield ctx.call_activity(step, input=encode(payload))
+        raw = yield ctx.call_activity(step, input=encode(payload), return_type=dict)
     except TaskFailedError:
         # A step returns what went wrong; one that throws died outside its frame, and its text is not repeated here.
         return Unclear("step-died", f"step {step} ended without an outcome")

@@ -189,7 +189,10 @@ class Rotate:
             self._count(len(targets), results)
             self.progress.at(names.UPDATE_CONSUMER)
             calls: list[Task[Any]] = [
-                self.ctx.call_sub_orchestrator(names.SWITCH_CONSUMER, input=encode(walk.but(target=t))) for t in pending
+                self.ctx.call_sub_orchestrator(
+                    names.SWITCH_CONSUMER, input=encode(walk.but(target=t)), return_type=dict
+                )
+                for t in pending
             ]
             results |= {r.uri: r for r in (yield from self._all(calls, pending))}
             failed = [r for r in results.values() if r.code]
