@@ -5,7 +5,6 @@ import azure.durable_functions as df
 from activities.step import Desk, run_step
 from rekey import names
 from rekey.model import Walk
-from rekey.policy import policy_digest
 
 blueprint = df.Blueprint()
 
@@ -18,6 +17,7 @@ async def open_record_step(payload: dict) -> dict:
 
 async def open_record(desk: Desk, walk: Walk) -> None:
     """Create the record; a repeated step finds it."""
+    from rekey.policy import policy_digest
     from rekey.records import Record
 
     rotation = walk.rotation

@@ -9,7 +9,6 @@ from rekey import names
 from rekey.due import is_due
 from rekey.errors import PermanentError, TagError
 from rekey.model import BadPolicy, Question, Reading, Reason, Rotation
-from rekey.policy import PolicyError, Untagged, policy_owners, read_policy, tags_for_new_version, written_ids
 
 blueprint = df.Blueprint()
 
@@ -28,6 +27,8 @@ async def read_policy_step(payload: dict) -> dict:
 
 async def read(desk: Desk, question: Question) -> Reading:
     """Return the rotation to walk, or why there is nothing to do, or what is wrong with the tags."""
+    from rekey.policy import PolicyError, Untagged, policy_owners, read_policy, tags_for_new_version, written_ids
+
     request = question.request
     desk.settings.scope_of(request.vault)
     try:

@@ -10,7 +10,6 @@ from activities.step import Desk, run_step
 from rekey import names
 from rekey.errors import NotYetError, PermanentError
 from rekey.model import Issued, Published, Walk
-from rekey.policy import tags_for_new_version
 from rekey.secret_value import SecretValue
 
 if TYPE_CHECKING:
@@ -38,6 +37,8 @@ async def publish(desk: Desk, walk: Walk) -> Published:
 
 
 async def _set(desk: Desk, walk: Walk, issued: Issued, current: "Version") -> "Version":
+    from rekey.policy import tags_for_new_version
+
     rotation = walk.rotation
     if current.id != rotation.old_version:
         raise PermanentError(

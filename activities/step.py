@@ -15,7 +15,6 @@ import msgspec
 from rekey.clients import Clients, clients
 from rekey.errors import NotYetError, RekeyError, UnclearError
 from rekey.model import Ok, Outcome, Permanent, Question, RetryAfter, Telling, Unclear, Walk, decode, encode
-from rekey.registry import consumer_kind, credential_kind
 
 if TYPE_CHECKING:
     from rekey.ports import ConsumerKind, CredentialKind
@@ -51,10 +50,14 @@ class Desk:
 
     def credential_kind(self, walk: Walk) -> "CredentialKind":
         """Return the kind that issues this rotation's credential."""
+        from rekey.registry import credential_kind
+
         return credential_kind(walk.rotation.policy.credential.kind)(self.clients)
 
     def consumer_kind(self, kind: str) -> "ConsumerKind":
         """Return that kind of consumer."""
+        from rekey.registry import consumer_kind
+
         return consumer_kind(kind)(self.clients)
 
 

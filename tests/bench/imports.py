@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-ROUNDS = 7
+ROUNDS = 11
 
 FLOOR = "import azure.functions, azure.durable_functions"
 APP = "import function_app"
