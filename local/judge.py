@@ -70,7 +70,7 @@ def _connection_works(seen: Seen) -> tuple[bool, str]:
 
 
 def _old_disabled(seen: Seen) -> tuple[bool, str]:
-    old = next(version for version in seen.versions if version.id == seen.old.id)
+    old = {version.id: version for version in seen.versions}[seen.old.id]
     return not old.enabled, f"version {old.id}, {'enabled' if old.enabled else 'disabled'}"
 
 

@@ -110,7 +110,7 @@ def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
 def _processes(stack: Stack) -> Iterator[tuple[str, bytes]]:
     """Command lines and environments of everything started here (Linux; elsewhere nothing)."""
     started = {stack.host.pid, stack.azure.pid, stack.storage.process.pid}
-    for pid in sorted(started | _descendants(started)):
+    for pid in sorted(started | descendants(started)):
         for what in ("cmdline", "environ"):
             try:
                 yield f"process {pid}, {what}", Path(f"/proc/{pid}/{what}").read_bytes()
@@ -118,7 +118,8 @@ def _processes(stack: Stack) -> Iterator[tuple[str, bytes]]:
                 continue
 
 
-def _descendants(pids: set[int]) -> set[int]:
+def descendants(pids: set[int]) -> set[int]:
+    """Return the processes started by those, by those they started, and so on (Linux; elsewhere none)."""
     parents = dict(_parents())
     found: set[int] = set()
     while more := {pid for pid, parent in parents.items() if parent in pids | found} - found:

@@ -129,8 +129,13 @@ def _unpacked(content: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _json_unescaped(content: bytes) -> bytes:
-    codes = re.sub(rb"\\u([0-9A-Fa-f]{4})", lambda m: chr(int(m[1], 16)).encode("utf-8", "surrogatepass"), content)
-    return re.sub(rb"\\([\"\\/])", rb"\1", codes)
+    return re.sub(rb"\\([\"\\/])", rb"\1", re.sub(rb"(?:\\u[0-9A-Fa-f]{4})+", _characters, content))
+
+
+def _characters(codes: re.Match[bytes]) -> bytes:
+    """Return what a run of JSON's backslash-u codes stands for, of which two may be one character."""
+    units = bytes.fromhex(codes[0].decode().replace("\\u", ""))
+    return units.decode("utf-16-be", "surrogatepass").encode("utf-8", "surrogatepass")
 
 
 def _html_unescaped(content: bytes) -> bytes:
@@ -162,8 +167,5 @@ def _base64_decoded(run: bytes) -> Iterator[bytes]:
     """Decode at every alignment: what stands before a run may look as if it belonged to it."""
     plain = run.translate(bytes.maketrans(b"-_", b"+/"))
     for start in range(4):
-        part = plain[start : start + (len(plain) - start) // 4 * 4]
-        try:
-            yield binascii.a2b_base64(part)
-        except binascii.Error:
-            continue
+        part = plain[start:] if len(plain[start:]) % 4 != 1 else plain[start:-1]
+        yield binascii.a2b_base64(part + b"=" * (-len(part) % 4))

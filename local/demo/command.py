@@ -29,7 +29,7 @@ INTRODUCTION = (
 )
 
 HONESTLY = (
-    "simulated  Entra, Graph, Key Vault, Event Grid, Azure DevOps, mail (local/azure; they refuse what the real ones do)",
+    "simulated  Entra, Graph, Key Vault, Event Grid, Azure DevOps, mail (local/azure, refusing what the real refuse)",
     "simulated  the Functions host and its durable store (local/host)",
     "emulated   storage, by Microsoft's Azurite",
     "real       this repository's app, Microsoft's SDKs and Durable Functions for Python, HTTPS between all of them",
@@ -77,6 +77,7 @@ class _Run:
         outcome = Outcome(run.new_folder())
         with Screen(sys.stderr if self._options.json else sys.stdout) as screen:
             screen.title(f"Rekey demo: one whole rotation of an {self._options.kind}", INTRODUCTION)
+            screen.lines(f"Everything of this run is kept in {run.shown(outcome.folder)}/")
             code = self._shown(screen, outcome)
             self._close(screen, outcome)
         if self._options.json:

@@ -22,7 +22,7 @@ from rekey.records import Entry, Record
 
 PATIENCE = 90.0
 """Seconds until a rotation that should take ten is given up."""
-_PAUSE = 0.1
+_PAUSE = 0.05
 _ENDED = frozenset({"Completed", "Failed", "Terminated"})
 
 
