@@ -5,6 +5,7 @@ and commits. It can commit only while nobody has taken over, so an attempt that 
 """
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import azure.durable_functions as df
@@ -13,7 +14,9 @@ from activities.step import Desk, run_step
 from rekey import names
 from rekey.errors import UnclearError
 from rekey.model import Issued, Walk
-from rekey.ports import NewCredential
+
+if TYPE_CHECKING:
+    from rekey.ports import NewCredential
 
 blueprint = df.Blueprint()
 
@@ -55,7 +58,7 @@ async def _remove_leftovers(desk: Desk, walk: Walk, label: str) -> None:
         await kind.remove(walk.rotation, key_id)
 
 
-async def _keep(desk: Desk, walk: Walk, attempt: str, made: NewCredential) -> Issued:
+async def _keep(desk: Desk, walk: Walk, attempt: str, made: "NewCredential") -> Issued:
     """Stage and commit, unless another attempt has taken over meanwhile: then remove what this one made."""
     rotation_id = walk.rotation.id
     try:
@@ -88,7 +91,7 @@ async def _require_turn(desk: Desk, rotation_id: str, attempt: str) -> None:
         raise UnclearError(OVERTAKEN, "another attempt to generate the credential has taken over")
 
 
-async def _withdraw(desk: Desk, walk: Walk, made: NewCredential) -> None:
+async def _withdraw(desk: Desk, walk: Walk, made: "NewCredential") -> None:
     await desk.credential_kind(walk).remove(walk.rotation, made.key_id)
     record = await desk.records().read(walk.rotation.id)
     if record is None or record.did(names.SET_SECRET_VERSION) or record.state != "open":

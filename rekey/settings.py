@@ -23,7 +23,7 @@ DEPLOYMENT = re.compile(r"[a-z0-9][a-z0-9-]{0,19}")
 _DOMAIN = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?"
 _ORGANIZATION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?")
-_RESOURCE_PREFIX = re.compile(rf"/subscriptions/{GUID.pattern}(?:/[^/\s?#%\\]+)*", re.IGNORECASE | re.ASCII)
+_RESOURCE_PREFIX = rf"(?ai)/subscriptions/{GUID.pattern}(?:/[^/\s?#%\\]+)*"  # compiled where there are any
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
 
 type Name = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -285,7 +285,7 @@ def _scopes(environ: Mapping[str, str]) -> tuple[Scope, ...]:
             (scope.resources, _RESOURCE_PREFIX, "ARM id prefixes, /subscriptions/<id>/..., without a slash at the end"),
         ):
             for name in names:
-                if not pattern.fullmatch(name):
+                if not re.fullmatch(pattern, name):
                     raise SettingError("REKEY_SCOPES", name, what)
     return scopes
 
