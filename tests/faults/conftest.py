@@ -1,5 +1,8 @@
-"""A company for each test, with what is to go wrong in it."""
+"""A company for each test, with what is to go wrong in it, and chance that can be repeated."""
 
+import os
+import random
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,3 +28,11 @@ def company(tmp_path: Path) -> Iterator[Begin]:
                 pytest.skip(str(error))
 
         yield make
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """Choose as FAULTS_SEED says, else anew each time; a failure shows the seed that repeats it."""
+    seed = os.environ.get("FAULTS_SEED") or str(random.SystemRandom().randrange(10**6))
+    sys.stdout.write(f"FAULTS_SEED={seed}\n")
+    return random.Random(f"{seed} {request.node.name}")  # noqa: S311 - to be repeated, not to be unpredictable

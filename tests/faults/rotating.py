@@ -6,10 +6,14 @@ import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Self
 
+from azure.storage.queue import QueueClient
+
+from local.onlooker import USER_AGENT
 from local.processes import wait_until
-from local.scenario import Scenario
+from local.scenario import QUEUE, Scenario
 from local.stack import Stack
 from rekey import names
 from tests.faults.watching import Watch
@@ -58,7 +62,11 @@ class Hold:
 
     def wait(self) -> None:
         """Wait until a request is withheld."""
-        wait_until(lambda: self._told()["held"] > 0, f"a request is held: {self._told()}", timeout=90)
+        wait_until(self.holds, f"a request is held: {self._told()}", timeout=90)
+
+    def holds(self) -> bool:
+        """Tell whether a request is withheld now."""
+        return bool(self._told()["held"])
 
     def release(self) -> None:
         """Let go what is withheld; what comes later passes."""
@@ -97,14 +105,18 @@ class Rotating:
         self.watch = Watch(self.stack)
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.watch.stop()
-        self.stack.__exit__(*error)
+        self.stack.__exit__(kind, error, trace)
 
-    def begin(self) -> Self:
+    def begin(self, *, watched: bool = True) -> Self:
         """Store the secret near its expiry, so that Key Vault's event starts the rotation."""
         self.stack.store_secret()
-        self.watch.start()
+        self.before = self.control.state()
+        if watched:
+            self.watch.start()
         return self
 
     def status(self) -> dict[str, Any]:
@@ -130,30 +142,59 @@ class Rotating:
         self.watch.stop()
         return self.status()
 
-    def wait_logged(self, text: str, *, times: int = 1) -> None:
-        """Wait until the app's log has that text so many times."""
-        self.stack.host.wait_for(
-            lambda: self.stack.host.output().count(text) >= times, f"{times} times in the log: {text}", timeout=90
-        )
+    def wait_step(self, step: str, *, times: int = 1, **fields: str) -> None:
+        """Wait until the app's log has so many outcomes of that step with these fields, such as `code`."""
+
+        def found() -> int:
+            lines = [line for line in self.stack.host.output().splitlines() if f'"step":"{step}"' in line]
+            return sum(all(f'"{name}":"{value}"' in line for name, value in fields.items()) for line in lines)
+
+        self.stack.host.wait_for(lambda: found() >= times, f"{times} outcomes of {step}, {fields}", timeout=90)
 
     def hold(self, service: str, **where: Any) -> Hold:
         """Withhold requests that match; see local/azure/README.md for the fields."""
         return Hold(self.stack, service, **where)
 
     def requests(self, service: str, method: str, path: str) -> list[dict[str, Any]]:
-        """Return the requests to a service whose path has that part, oldest first."""
-        wanted = (service, method)
-        return [r for r in self.control.requests() if (r["service"], r["method"]) == wanted and path in r["path"]]
+        """Return the app's requests to a service whose path has that part, oldest first."""
+        asked = [r for r in self.control.requests() if r["user_agent"] != USER_AGENT and path in r["path"]]
+        return [r for r in asked if (r["service"], r["method"]) == (service, method)]
 
-    def kill_worker(self) -> int:
-        """SIGKILL the app's process, as the host says which that is; returns its pid."""
-        pid: int = self.stack.get("/admin/host/status")[1]["workerPid"]
+    def kill_worker(self) -> None:
+        """SIGKILL the app's process, whichever that is now."""
+        self.kill(self._worker_pid())
+
+    def kill(self, pid: int) -> None:
+        """SIGKILL that process of the app."""
         os.kill(pid, signal.SIGKILL)
+
+    def stop_worker(self) -> int:
+        """SIGSTOP the app's process, which takes work and does nothing with it; returns its pid."""
+        pid = self._worker_pid()
+        os.kill(pid, signal.SIGSTOP)
         return pid
 
-    def worker_pid(self) -> int | None:
-        """Return the pid of the app's process, None between two of them."""
-        pid: int | None = self.stack.get("/admin/host/status")[1]["workerPid"]
+    def wait_dequeued(self) -> None:
+        """Wait until the host has taken a message out of the event queue, which is not deleted yet."""
+        with QueueClient.from_connection_string(self.stack.storage.connection_string, QUEUE) as queue:
+
+            def hidden() -> bool:
+                there = queue.get_queue_properties().approximate_message_count or 0
+                return there > len(queue.peek_messages(max_messages=32))
+
+            wait_until(hidden, "a message is being processed", timeout=60)
+
+    def rotations(self) -> list[str]:
+        """Return the ids of the rotations the engine knows of."""
+        _, found = self.stack.get(f"{DURABLE}/instances?showInput=false&top=100")
+        return [i["instanceId"] for i in found if i["name"] == names.ROTATE_SECRET]
+
+    def _worker_pid(self) -> int:
+        def ready() -> bool:
+            return bool(self.stack.get("/admin/host/status")[1]["workerPid"])
+
+        wait_until(ready, "the app's process is there")
+        pid: int = self.stack.get("/admin/host/status")[1]["workerPid"]
         return pid
 
     def hits_left(self) -> list[dict[str, Any]]:

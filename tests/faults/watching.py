@@ -3,28 +3,13 @@
 import http.client
 import ssl
 import threading
-from typing import Any
 from urllib.parse import urlencode
 
+from local.company import Company
 from local.stack import Stack
 
 PAUSE = 0.15
 """Seconds between two looks: far below the shortest time a wrong state could last between two steps."""
-
-
-def newest(stack: Stack, state: dict[str, Any]) -> dict[str, Any]:
-    """Return the newest version of the managed secret, value included."""
-    scenario = stack.scenario
-    secret = state["keyvault"]["vaults"][scenario.vault]["secrets"][scenario.secret]
-    return next(version for version in secret["versions"] if version["id"] == secret["latest"])
-
-
-def connection_key(stack: Stack, state: dict[str, Any]) -> str:
-    """Return the key that the service connection holds."""
-    scenario = stack.scenario
-    project = state["azuredevops"]["organizations"][scenario.organization]["projects"][scenario.project]
-    key: str = project["endpoints"][scenario.connection]["secrets"]["serviceprincipalkey"]
-    return key
 
 
 def signs_in(stack: Stack, value: str) -> bool:
@@ -80,20 +65,18 @@ class Watch:
         wrong = [
             f"{place}: {problem}"
             for place, (value, enabled) in before.items()
-            if (problem := self._problem(value, enabled))
+            if (problem := self._problem(value, enabled=enabled))
         ]
         # What was replaced between the look and the sign-in was right when it was read.
         return wrong if wrong and before == self._held() else []
 
     def _held(self) -> dict[str, tuple[str, bool]]:
-        state = self._stack.control.state()
-        version = newest(self._stack, state)
-        return {
-            f"newest version {version['id']}": (version["value"], version["enabled"]),
-            "service connection": (connection_key(self._stack, state), True),
-        }
+        scenario, company = self._stack.scenario, Company.of(self._stack.control.state())
+        version = company.keyvault.vaults[scenario.vault].secrets[scenario.secret].versions[-1]
+        key = company.endpoint(scenario.organization, scenario.project, scenario.connection).key
+        return {f"newest version {version.id}": (version.value, version.enabled), "service connection": (key, True)}
 
-    def _problem(self, value: str, enabled: bool) -> str:
+    def _problem(self, value: str, *, enabled: bool) -> str:
         if not enabled:
             return "is disabled"
         return "" if signs_in(self._stack, value) else "does not sign in"
