@@ -79,7 +79,7 @@ class _Run:
             screen.title(f"Rekey demo: one whole rotation of an {self._options.kind}", INTRODUCTION)
             screen.lines(f"Everything of this run is kept in {run.shown(outcome.folder)}/")
             code = self._shown(screen, outcome)
-            self._close(screen, outcome)
+            self._close(screen, outcome, code)
         if self._options.json:
             print(json.dumps(self._report(outcome)))
         return code
@@ -91,24 +91,36 @@ class _Run:
             with ToldStack(outcome.folder, self._scenario, screen=screen) as stack:
                 Show(stack, screen, outcome).play()
         except KeyboardInterrupt:
-            outcome.trouble = "interrupted; everything that was started has been stopped"
+            outcome.trouble = "interrupted"
             return INTERRUPTED
         except _EXPECTED as error:
             outcome.trouble = f"{type(error).__name__}: {error}"
         return 0 if outcome.ok else FAILED
 
-    def _close(self, screen: Screen, outcome: Outcome) -> None:
-        if not outcome.ok:
-            screen.part("What went wrong")
-            failed = [f"{check.name}: {check.seen}" for check in outcome.checks if not check.ok]
-            screen.trouble(*filter(None, [outcome.trouble, *failed]), *run.tail(outcome.folder))
-        self._where(screen, outcome)
-        holding = sum(check.ok for check in outcome.checks)
-        told = f"{holding} of {len(outcome.checks)} checks hold, {self._seconds():.0f} s in all"
-        screen.verdict(f"{'Rotated' if outcome.ok else 'FAILED'}: {told}.", ok=outcome.ok)
+    def _close(self, screen: Screen, outcome: Outcome, code: int) -> None:
+        if code == FAILED:
+            self._explain(screen, outcome)
+        if code != INTERRUPTED:
+            self._where(screen, outcome)
+        screen.verdict(self._verdict(outcome, code), ok=code == 0)
         run.write_judgement(outcome.folder, outcome.checks, screen.printed())
         if not self._options.keep:
             run.tidy(outcome.folder)
+
+    def _explain(self, screen: Screen, outcome: Outcome) -> None:
+        screen.part("What went wrong")
+        failed = [f"{check.name}: {check.seen}" for check in outcome.checks if not check.ok]
+        screen.trouble(*filter(None, [outcome.trouble, *failed]))
+        screen.quoted(*run.tail(outcome.folder))
+
+    def _verdict(self, outcome: Outcome, code: int) -> str:
+        if code == INTERRUPTED:
+            return f"Interrupted. Everything that was started has been stopped; logs: {run.shown(outcome.folder)}/"
+        if not outcome.checks:
+            return "FAILED before there was anything to judge."
+        holding = sum(check.ok for check in outcome.checks)
+        judged = f"{holding} of {len(outcome.checks)} checks hold, {self._seconds():.0f} s in all"
+        return f"{'Rotated' if outcome.ok else 'FAILED'}: {judged}."
 
     def _where(self, screen: Screen, outcome: Outcome) -> None:
         folder = run.shown(outcome.folder)

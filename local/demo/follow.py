@@ -7,7 +7,7 @@ period included, add up to the whole.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -126,7 +126,8 @@ class Follower:
                 yield from self._steps(story, entry)
             self._told = len(entries) - growing
         if instance is not None and (custom := instance.custom_status) and not over:
-            yield Doing(custom.step, f"{entries[-1].message} (tried {entries[-1].times} times)" if growing else "")
+            again = f"{entries[-1].code.replace('-', ' ')}, tried {entries[-1].times} times" if growing else ""
+            yield Doing(custom.step, again or _left(custom.next))
 
     def _steps(self, story: Story, entry: Entry) -> Iterator[Step]:
         if self._mark is None:
@@ -154,6 +155,10 @@ class Follower:
         except ResourceNotFoundError:
             return None
         return msgspec.json.decode(blob, type=Record)
+
+
+def _left(until: datetime | None) -> str:
+    return f"{max(0.0, (until - datetime.now(UTC)).total_seconds()):.0f} s left" if until else ""
 
 
 def _result(output: Any) -> str:

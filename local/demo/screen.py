@@ -18,7 +18,9 @@ from local.judge import Check
 
 PLAIN_WIDTH = 110
 _NAME_WIDTH = 24
-_CHECK_WIDTH = 43
+_CHECK_WIDTH = 44
+_ASCII = str.maketrans({"✓": "+", "✗": "x", "↻": "~", "▸": ">", "…": "..."})
+"""For terminals and files that can't show more."""
 _NARROW = 100
 """Columns, below which what was seen of a check stands under its name."""
 
@@ -30,7 +32,9 @@ class Screen:
         terminal = stream.isatty()
         wide = None if terminal or "COLUMNS" in os.environ else PLAIN_WIDTH
         self._console = Console(file=stream, record=True, highlight=False, width=wide, emoji=False)
-        self._spinner = Status("", console=self._console, spinner="dots") if terminal else None
+        self._ascii = not self._console.encoding.startswith("utf")
+        spinner = "line" if self._ascii else "dots"
+        self._spinner = Status("", console=self._console, spinner=spinner) if terminal else None
         self._since = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -60,7 +64,7 @@ class Screen:
     def waiting(self, text: str) -> None:
         """Say what is waited for: in a terminal only, in place of what it said before."""
         if self._spinner:
-            self._spinner.update(escape(short(text)))
+            self._spinner.update(escape(short(text)[: self._console.width - 4]))
 
     def began(self, what: str) -> None:
         """Say that something is being started; `done` ends it."""
@@ -115,7 +119,12 @@ class Screen:
     def trouble(self, *lines: str) -> None:
         """Print what went wrong."""
         for line in lines:
-            self._console.print(Text(line, style="red"))
+            self._hanging("  ", line, "red")
+
+    def quoted(self, *lines: str) -> None:
+        """Print lines of a log."""
+        for line in lines:
+            self._console.print(Text(line, style="dim"), soft_wrap=True)
 
     def verdict(self, text: str, *, ok: bool) -> None:
         """Print how it ended."""
@@ -132,4 +141,7 @@ class Screen:
         indent = " " * len(head.plain.rpartition("\n")[2])
         width = max(20, self._console.width - len(indent))
         lines = textwrap.wrap(text if ids else short(text), width, break_on_hyphens=False)
-        self._console.print(head + Text(f"\n{indent}".join(lines), style=style), soft_wrap=True)
+        whole = head + Text(f"\n{indent}".join(lines), style=style)
+        if self._ascii:
+            whole.plain = whole.plain.translate(_ASCII)
+        self._console.print(whole, soft_wrap=True)

@@ -84,6 +84,7 @@ class Show:
         password = self.company().entra.applications[scenario.application].passwords[0]
         self.old_value, self.expires = password.value, password.end
         self.screen.part("The company (new names and secrets in every run)")
+        self.screen.waiting("trying what there is")
         self.screen.lines(
             f"secret      {scenario.vault}/{scenario.secret}, in {scenario.expires_in_days:g} days its password ends",
             f"issued for  application {scenario.application}, which has one password, made by hand",
