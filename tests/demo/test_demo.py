@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,14 +76,34 @@ class Run:
         return ROOT / found[1]
 
 
+type Starts = Callable[..., Run]
+
+
+@pytest.fixture
+def demo() -> Iterator[Starts]:
+    """Return what starts a demo; in the end it is gone, and so is its folder."""
+    runs: list[Run] = []
+
+    def start(*arguments: str) -> Run:
+        runs.append(Run(*arguments))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        run.child.terminate()
+        run.child.communicate(timeout=60)
+        if "kept in" in run.progress:
+            shutil.rmtree(run.folder)
+
+
 def in_order(steps: list[dict[str, Any]]) -> list[str]:
     """Return the steps that succeeded, as they came."""
     return [step["step"] for step in steps if step["outcome"] == "ok"]
 
 
-def test_rotation_is_shown_and_judged() -> None:
+def test_rotation_is_shown_and_judged(demo: Starts) -> None:
     """A run shows every step of the runbook, finds nothing wrong, and keeps what it is judged by."""
-    run = Run("--json")
+    run = demo("--json")
     code, told = run.result()
     assert (code, told["ok"], told["leaks"]) == (0, True, []), run.progress
     assert in_order(told["steps"]) == ORDER
@@ -98,9 +120,9 @@ def test_rotation_is_shown_and_judged() -> None:
     assert not (folder / "azurite").exists()
 
 
-def test_company_that_is_not_as_it_should_be_fails() -> None:
+def test_company_that_is_not_as_it_should_be_fails(demo: Starts) -> None:
     """Somebody adds a password to the application meanwhile: the app says done, and the demo says what is wrong."""
-    run = Run("--json")
+    run = demo("--json")
     run.until("disable_old_version")
     control = Control.of(run.folder / "azure")
     application = next(name for name in control.state()["entra"]["applications"] if not name.endswith("neighbour"))
@@ -114,9 +136,9 @@ def test_company_that_is_not_as_it_should_be_fails() -> None:
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to see what runs")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_run_leaves_nothing_running(how: signal.Signals) -> None:
+def test_interrupted_run_leaves_nothing_running(how: signal.Signals, demo: Starts) -> None:
     """Ctrl-C or SIGTERM in the middle stops all that was started and is not taken for success."""
-    run = Run("--json")
+    run = demo("--json")
     run.until("read_policy")
     started = descendants({run.child.pid})
     assert len(started) >= 3
@@ -126,9 +148,9 @@ def test_interrupted_run_leaves_nothing_running(how: signal.Signals) -> None:
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started), "all children have ended")
 
 
-def test_unknown_kind_is_refused_with_those_there_are() -> None:
+def test_unknown_kind_is_refused_with_those_there_are(demo: Starts) -> None:
     """A kind that doesn't exist ends at once with the list of those that do."""
-    run = Run("--kind", "entra-app-pasword")
+    run = demo("--kind", "entra-app-pasword")
     _, progress = run.child.communicate(timeout=60)
     assert run.child.returncode == 2
     assert "'entra-app-pasword'" in progress
