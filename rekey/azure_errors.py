@@ -1,11 +1,14 @@
 """Turns what Azure SDKs raise into Rekey's errors, without quoting a service that might echo a secret."""
 
 import contextlib
+import json
+import math
 from collections.abc import Iterator
 
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
+    DecodeError,
     HttpResponseError,
     ServiceRequestError,
 )
@@ -14,6 +17,8 @@ from rekey.errors import NotYetError, PermanentError, RekeyError, UnclearError
 
 TRANSIENT = frozenset({408, 409, 412, 500, 502, 503, 504})
 MAY_HAVE_HAPPENED = frozenset({408, 500, 502, 503, 504})
+LONGEST_WAIT = 86400.0
+"""Seconds: no clock counts to what a service may write into a header."""
 
 
 @contextlib.contextmanager
@@ -27,6 +32,8 @@ def translated(where: str, *, repeatable: bool = True, forbidden: str = "") -> I
         yield
     except AzureError as error:
         found = of_sdk(error, where, repeatable=repeatable, forbidden=forbidden)
+    except (json.JSONDecodeError, UnicodeDecodeError):  # newer SDKs decode without an error of their own
+        found = malformed(where, repeatable=repeatable)
     else:
         return
     raise found from None
@@ -34,6 +41,8 @@ def translated(where: str, *, repeatable: bool = True, forbidden: str = "") -> I
 
 def of_sdk(error: AzureError, where: str, *, repeatable: bool, forbidden: str = "") -> RekeyError:
     """Return the RekeyError that `error` amounts to."""
+    if isinstance(error, DecodeError):
+        return malformed(where, repeatable=repeatable)
     if isinstance(error, HttpResponseError) and error.status_code is not None:
         return of_status(
             error.status_code,
@@ -48,6 +57,12 @@ def of_sdk(error: AzureError, where: str, *, repeatable: bool, forbidden: str = 
     if isinstance(error, ServiceRequestError) or repeatable:
         return NotYetError("unreachable", f"{where}: no answer ({type(error).__name__})")
     return UnclearError("answer-lost", f"{where}: the answer to a write was lost ({type(error).__name__})")
+
+
+def malformed(where: str, *, repeatable: bool) -> RekeyError:
+    """Return the RekeyError for an answer that can't be read: what was asked for may well have been done."""
+    said = f"{where}: the answer can't be read"
+    return NotYetError("malformed-answer", said) if repeatable else UnclearError("malformed-answer", said)
 
 
 def of_status(
@@ -81,12 +96,13 @@ def of_status(
 
 
 def retry_after(headers: object) -> float | None:
-    """Return the seconds a Retry-After header asks for; None without one, or with a date."""
+    """Return the seconds a Retry-After header asks for, at most a day; None without one, or with a date."""
     value = getattr(headers, "get", lambda _: None)("Retry-After")
     try:
-        return max(0.0, float(value)) if value is not None else None
+        seconds = float(value) if value is not None else math.nan
     except ValueError:
         return None
+    return min(max(0.0, seconds), LONGEST_WAIT) if math.isfinite(seconds) else None
 
 
 def _service_code(error: HttpResponseError) -> str:

@@ -1,6 +1,7 @@
 """What Microsoft Graph says about an application and its passwords, and what its errors mean."""
 
 import contextlib
+import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from rekey.azure_errors import of_status
+from rekey.azure_errors import malformed, of_status, retry_after
 from rekey.errors import NotYetError, PermanentError, RekeyError, UnclearError
 from rekey.ports import NewCredential
 from rekey.secret_value import SecretValue
@@ -199,17 +200,21 @@ def _translated(where: str, *, repeatable: bool = True) -> Iterator[None]:
         yield
     except APIError as error:
         found = _of_graph(error, where, repeatable=repeatable)
-    except httpx.ConnectError:
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
         found = NotYetError("unreachable", f"Microsoft Graph, {where}: no connection")
     except httpx.HTTPError as error:
         lost = f"Microsoft Graph, {where}: the answer was lost ({type(error).__name__})"
         found = NotYetError("unreachable", lost) if repeatable else UnclearError("answer-lost", lost)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        found = malformed(f"Microsoft Graph, {where}", repeatable=repeatable)
     else:
         return
     raise found from None
 
 
 def _of_graph(error: Any, where: str, *, repeatable: bool) -> RekeyError:
+    import httpx
+
     status = error.response_status_code or 0
     main = getattr(error, "error", None)
     code, message = getattr(main, "code", None) or "", getattr(main, "message", None) or ""
@@ -228,9 +233,14 @@ def _of_graph(error: Any, where: str, *, repeatable: bool) -> RekeyError:
         return PermanentError("passwords-forbidden", said, "The tenant's app management policy forbids new passwords.")
     if "credential" in message.lower() and ("limit" in message.lower() or "maximum" in message.lower()):
         return PermanentError("no-room", said, "Remove a password of this application that nobody uses.")
-    header = (error.response_headers or {}).get("Retry-After") or (error.response_headers or {}).get("retry-after")
-    seconds = float(header) if isinstance(header, str) and header.isdigit() else None
-    return of_status(status, f"Microsoft Graph, {where}", repeatable=repeatable, service_code=code, retry_after=seconds)
+    headers = httpx.Headers(error.response_headers or {})
+    return of_status(
+        status,
+        f"Microsoft Graph, {where}",
+        repeatable=repeatable,
+        service_code=code,
+        retry_after=retry_after(headers),
+    )
 
 
 GRANT = (
