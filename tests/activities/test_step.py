@@ -1,8 +1,8 @@
-"""The frame around every step: what is raised becomes an outcome, a record entry and one log line, and nothing leaks."""
+"""The frame around each step: what is raised becomes an outcome, a record entry and a log line, and nothing leaks."""
 
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ async def clients(azurite: Azurite, monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 @pytest.fixture
-def lines(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, Any]]]:
     """Return the step events that were logged."""
     caplog.set_level(logging.DEBUG)
 
@@ -59,7 +59,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[dict[s
         texts = [r.getMessage() for r in caplog.records if r.name == "rekey.step"]
         return [json.loads(text) for text in texts if text.startswith("{")]
 
-    yield logged
+    return logged
 
 
 def raising(error: Exception) -> Callable[[Desk, Any], Awaitable[Any]]:
@@ -176,10 +176,7 @@ async def test_chained_causes_stay_inside(clients: Clients, caplog: pytest.LogCa
     caplog.set_level(logging.DEBUG)
 
     async def body(_desk: Desk, _walk: Walk) -> None:
-        try:
-            raise SdkError(CANARY)
-        except SdkError as cause:
-            raise NotYetError("busy", "wait") from cause
+        raise NotYetError("busy", "wait") from SdkError(CANARY)
 
     outcome = await run_step("preflight", body, encode(WALK))
     assert CANARY not in f"{outcome} {await record(clients)} {caplog.text}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import aiohttp.connector
 import msgspec
@@ -17,7 +18,7 @@ from activities.read_policy import read
 from activities.step import Desk
 from local.azure.directory import Application
 from local.scenario import Scenario
-from rekey import vault
+from rekey import names, vault
 from rekey.clients import Clients
 from rekey.model import Question, Reason, Rotation, RotationRequest
 from rekey.settings import Settings
@@ -113,6 +114,7 @@ async def company(
     """Run a company; the environment names its certificate and managed identity while it runs."""
     scenario = scenario or Scenario()
     monkeypatch.setattr(vault, "PURGE_PAUSES", (0.0, 0.2, 0.2, 0.5, 1.0))
+    monkeypatch.setattr(names, "CONTAINER", f"t{uuid4().hex}")
     async with simulated(folder, monkeypatch) as azure:
         description = json.loads((folder / "azure.json").read_text())
         told = await azure.seed(scenario.people_and_machines())

@@ -22,7 +22,7 @@ from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 
 from rekey.azure_devops import AzureDevOps
 from rekey.azure_errors import of_sdk, of_status, retry_after, translated
-from rekey.entra_graph import EntraGraph, _translated
+from rekey.entra_graph import EntraGraph, _password, _translated
 from rekey.errors import NotYetError, PermanentError, RekeyError, UnclearError
 from rekey.secret_value import SecretValue
 from rekey.vault import Vault
@@ -241,8 +241,6 @@ async def test_vault_answers_that_are_none(tmp_path: Path, monkeypatch: pytest.M
 
 def test_password_without_dates_is_not_guessed_at() -> None:
     """A list that lacks a key id or a date is taken for not yet complete."""
-    from rekey.entra_graph import _password
-
     with pytest.raises(NotYetError):
         _password(_incomplete())
 

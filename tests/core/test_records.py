@@ -126,7 +126,7 @@ async def test_writer_of_an_old_state_is_refused(records: Records, container: Co
     assert await read(records)
 
 
-async def test_change_is_made_to_what_is_there_now(records: Records) -> None:
+async def test_change_is_made_to_what_is_there_now(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     """A change that another writer got in front of is made anew on what that one wrote."""
     seen: list[int] = []
 
@@ -141,7 +141,7 @@ async def test_change_is_made_to_what_is_there_now(records: Records) -> None:
             await Records(records._container).add(ID, entry())
         return await original(changed, etag)
 
-    records._written = overtaken  # type: ignore[method-assign]
+    monkeypatch.setattr(records, "_written", overtaken)
     assert (await records.change(ID, change)).result == "1"
     assert seen == [0, 1]
 
