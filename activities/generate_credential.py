@@ -4,6 +4,7 @@ An attempt takes generating over in the record, removes what earlier ones labell
 and commits. It can commit only while nobody has taken over, so an attempt that wakes up late removes what it made.
 """
 
+import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -12,7 +13,7 @@ import azure.durable_functions as df
 
 from activities.step import Desk, run_step
 from rekey import names
-from rekey.errors import UnclearError
+from rekey.errors import NotYetError, RekeyError, UnclearError
 from rekey.model import Issued, Walk
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ blueprint = df.Blueprint()
 
 READS_LAG = 15.0
 """Seconds: after a lost answer, what was made may not be listed any sooner."""
+
+WITHDRAW_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds between the tries of an overtaken attempt to remove what it made."""
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.GENERATE_CREDENTIAL)
@@ -75,24 +79,52 @@ async def _keep(desk: Desk, walk: Walk, attempt: str, made: "NewCredential") -> 
         )
         issued = Issued(key_id=made.key_id, expires=made.expires, staged_version=version.id)
         await desk.records().commit_issued(rotation_id, attempt, issued)
-    except UnclearError as error:
-        if error.code == OVERTAKEN:
+    except RekeyError:
+        # Whatever went wrong: this attempt is repeated only if nobody has taken over. Else nobody cleans up after it.
+        if not await _has_turn(desk, rotation_id, attempt):
             await _withdraw(desk, walk, made)
+            raise UnclearError(*OVERTAKEN) from None
         raise
     return issued
 
 
-OVERTAKEN = "overtaken"
+OVERTAKEN = ("overtaken", "another attempt to generate the credential has taken over")
+
+
+async def _has_turn(desk: Desk, rotation_id: str, attempt: str) -> bool:
+    record = await desk.records().read(rotation_id)
+    return record is not None and record.generating == attempt
 
 
 async def _require_turn(desk: Desk, rotation_id: str, attempt: str) -> None:
-    record = await desk.records().read(rotation_id)
-    if record is None or record.generating != attempt:
-        raise UnclearError(OVERTAKEN, "another attempt to generate the credential has taken over")
+    if not await _has_turn(desk, rotation_id, attempt):
+        raise UnclearError(*OVERTAKEN)
 
 
 async def _withdraw(desk: Desk, walk: Walk, made: "NewCredential") -> None:
-    await desk.credential_kind(walk).remove(walk.rotation, made.key_id)
-    record = await desk.records().read(walk.rotation.id)
-    if record is None or record.did(names.SET_SECRET_VERSION) or record.state != "open":
+    await _remove_patiently(desk, walk, made.key_id)
+    if not await _awaited(desk, walk.rotation.id):
         await desk.staging().destroy(names.staged_secret(walk.rotation.id))
+
+
+async def _remove_patiently(desk: Desk, walk: Walk, key_id: str) -> None:
+    """Nobody repeats an attempt that was overtaken, and right after an addition the directory refuses a removal."""
+    kind = desk.credential_kind(walk)
+    for pause in WITHDRAW_PAUSES:
+        try:
+            return await kind.remove(walk.rotation, key_id)
+        except NotYetError:
+            await asyncio.sleep(pause)
+    return await kind.remove(walk.rotation, key_id)
+
+
+async def _awaited(desk: Desk, rotation_id: str) -> bool:
+    """Tell whether somebody is going to use, and then destroy, what is staged; versions live no longer than that."""
+    from rekey.records import OPEN
+
+    record = await desk.records().read(rotation_id)
+    if record is None or record.state != OPEN:
+        return False
+    if record.issued is None:
+        return True
+    return await desk.staging().read(names.staged_secret(rotation_id), record.issued.staged_version or "") is not None
