@@ -6,7 +6,7 @@ import pytest
 
 from rekey import names
 from tests.faults.conftest import Begin
-from tests.faults.invariants import check_done, live_passwords
+from tests.faults.invariants import check_done, live_passwords, wait_nothing_staged
 from tests.faults.rotating import ACTIVITIES, Hit, Rotating
 
 SOON = {"LOCAL_HOST_LEASE_SECONDS": "4"}
@@ -21,6 +21,7 @@ def _wait_others_through(rotating: Rotating) -> None:
     rotating.wait_step(names.RETIRE_OLD_CREDENTIAL, outcome="ok")
 
 
+@pytest.mark.exhaustive
 def test_late_answer_of_add_password_is_withdrawn(company: Begin) -> None:
     """An attempt that gets addPassword's answer after another one published its own removes what it made."""
     rotating = company(environment=SOON)
@@ -37,16 +38,36 @@ def test_late_answer_of_add_password_is_withdrawn(company: Begin) -> None:
     check_done(rotating)
 
 
-@pytest.mark.exhaustive
 def test_late_request_of_add_password_is_withdrawn(company: Begin) -> None:
-    """A password that is made only after another one was published doesn't outlive the attempt that asked for it."""
+    """A password made only after the rotation looked for leftovers doesn't outlive the attempt that asked for it."""
     rotating = company(environment=SOON)
+    # Nobody else can have seen that password, and a removal right after an addition is refused at first.
+    rotating.control.propagation("graph", seconds=600, conflict_seconds=3)
     held = rotating.hold("graph", path="addPassword", when="before")
     rotating.begin()
     held.wait()
     _wait_others_through(rotating)
     held.release()
     rotating.wait_step(names.GENERATE_CREDENTIAL, code="overtaken")
+    check_done(rotating)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("path", ["/secrets/staged-", "/deletedsecrets/staged-"], ids=["deleted", "purged"])
+def test_late_staging_write_while_the_staged_value_is_destroyed(company: Begin, path: str) -> None:
+    """A value staged while the published one is being destroyed, or refused because of that, leaves nothing either."""
+    rotating = company(environment=SOON)
+    rotating.control.propagation("graph", seconds=600, conflict_seconds=0)
+    held = rotating.hold("keyvault", method="PUT", path="/secrets/staged-", when="before")
+    destroying = rotating.hold("keyvault", method="DELETE", path=f"^{path}", when="after")
+    rotating.begin()
+    held.wait()
+    destroying.wait()
+    if "deleted" in path:
+        wait_nothing_staged(rotating)
+    held.release()
+    rotating.wait_step(names.GENERATE_CREDENTIAL, code="overtaken")
+    destroying.release()
     check_done(rotating)
 
 
