@@ -32,22 +32,24 @@ async def read(desk: Desk, question: Question) -> Reading:
     request = question.request
     desk.settings.scope_of(request.vault)
     try:
-        version, _ = await desk.vault(request.vault).current(request.secret)
+        version, value = await desk.vault(request.vault).current(request.secret)
     except PermanentError as error:
         return _not_readable(error)
+    # What is wrong with a tag is quoted in notices, logs and the engine's store, and people paste passwords into tags.
+    tags = {value.hidden_in(name): value.hidden_in(text) for name, text in version.tags.items()}
     try:
-        policy = read_policy(request.vault, version.tags, desk.settings)
-        tags_for_new_version(version.tags, question.rotation_id, ANY_KEY_ID)
+        policy = read_policy(request.vault, tags, desk.settings)
+        tags_for_new_version(tags, question.rotation_id, ANY_KEY_ID)
     except Untagged as untagged:
         return Reading(not_due=untagged.message)
     except (PolicyError, TagError) as error:
         errors = error.errors if isinstance(error, PolicyError) else (error,)
-        owners = policy_owners(version.tags, desk.settings)
+        owners = policy_owners(tags, desk.settings)
         return Reading(bad=BadPolicy(version=version.id, errors=tuple(e.message for e in errors), owners=owners))
     due, why = is_due(policy, version.expires, version.created, datetime.now(UTC))
     if request.reason in JUDGED and not due:
         return Reading(not_due=why)
-    key_id, rotation_id = written_ids(version.tags)
+    key_id, rotation_id = written_ids(tags)
     return Reading(
         rotation=Rotation(
             id=question.rotation_id,

@@ -2,6 +2,10 @@
 
 from typing import Never
 
+HIDDEN = "(the secret's own value)"
+SHORTEST = 8
+"""Characters of a value that is looked for in texts: a shorter one would be found in any."""
+
 
 class SecretValue:
     """A credential in memory; refuses to be formatted, serialised, pickled, copied or compared to a str.
@@ -23,6 +27,10 @@ class SecretValue:
     def hint(self) -> str:
         """Return the first three characters, which Microsoft Graph shows of a password to everybody anyway."""
         return self.__value[:3]
+
+    def hidden_in(self, text: str) -> str:
+        """Return `text` with the value replaced wherever it is written as it is: people paste it into tags."""
+        return text.replace(self.__value, HIDDEN) if len(self.__value) >= SHORTEST else text
 
     def same_as(self, other: "SecretValue") -> bool:
         """Tell whether both hold the same value."""

@@ -152,7 +152,8 @@ class Company:
 
     def finished(self, instance: str) -> dict[str, Any]:
         """Wait until an instance has ended and return its status."""
-        wait_until(lambda: self.status(instance).get("runtimeStatus") in ENDED, f"{instance} has ended")
+        ended = f"{instance} has ended"
+        wait_until(lambda: self.status(instance).get("runtimeStatus") in ENDED, ended, timeout=120)
         return self.status(instance)
 
     def instances(self) -> list[str]:
@@ -178,7 +179,7 @@ class Company:
     def verify_button(self, managed: Managed) -> dict[str, Any]:
         """Let Azure DevOps sign in with the key that the secret's service connection holds."""
         place = f"{self.scenario.organization}/{managed.project}"
-        return self.outside.test_connection(self.stack.identity, place, managed.endpoint()["id"])
+        return self.outside.verify(self.stack.identity, place, managed.endpoint()["id"])
 
     def _seed_owned(self, managed: Managed, changes: Mapping[str, Any]) -> None:
         by_hand = {"display_name": "made by hand", "days": self.scenario.expires_in_days}

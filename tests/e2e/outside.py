@@ -29,7 +29,7 @@ class Outside:
         url = f"{self._description['urls']['entra']}/{self._tenant}/oauth2/v2.0/token"
         return self._send("POST", url, urlencode(form), {"Content-Type": "application/x-www-form-urlencoded"})
 
-    def test_connection(self, identity: str, project: str, endpoint_id: str) -> dict[str, Any]:
+    def verify(self, identity: str, project: str, endpoint_id: str) -> dict[str, Any]:
         """Press the portal's Verify button; `project` is organization/project, `identity` a client id.
 
         Azure DevOps itself signs in with the key that it stores: `statusCode` is "ok" if it could.
@@ -37,14 +37,18 @@ class Outside:
         base = f"{self._description['urls']['azuredevops']}/{project}"
         url = f"{base}/_apis/serviceendpoint/endpointproxy?endpointId={endpoint_id}&api-version=7.1"
         body = json.dumps({"dataSourceDetails": {"dataSourceName": "TestConnection"}})
-        token = self._token(identity, DEVOPS)
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-        status, answer = self._send("POST", url, body, headers)
+        status, answer = self.send("POST", url, body, self.token(identity, DEVOPS))
         assert status == 200, answer
         found: dict[str, Any] = answer
         return found
 
-    def _token(self, identity: str, resource: str) -> str:
+    def send(self, method: str, url: str, body: str | None, token: str) -> tuple[int, Any]:
+        """Send one request with a bearer token (none if it is empty); returns status and body."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return self._send(method, url, body, headers | ({"Content-Type": "application/json"} if body else {}))
+
+    def token(self, identity: str, resource: str) -> str:
+        """Return an access token of a managed identity (client id) for a resource."""
         query = {"api-version": "2019-08-01", "resource": resource, "client_id": identity}
         url = f"{self._description['identity_endpoint']}?{urlencode(query)}"
         status, answer = self._send("GET", url, None, {"X-IDENTITY-HEADER": self._description["identity_header"]})

@@ -78,3 +78,9 @@ def test_an_empty_value_is_no_secret() -> None:
     """An issuer that answers without a value is noticed here at the latest."""
     with pytest.raises(ValueError, match="empty"):
         SecretValue("")
+
+
+def test_a_value_is_hidden_in_texts() -> None:
+    """Where somebody wrote the value into a text, a note stands in its place; a short one could be any word."""
+    assert SecretValue("Zq8~abcdef").hidden_in("it is Zq8~abcdef!") == "it is (the secret's own value)!"
+    assert SecretValue("week").hidden_in("a week") == "a week"
