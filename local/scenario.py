@@ -101,6 +101,7 @@ class Scenario:
         }
         return {
             "FUNCTIONS_WORKER_RUNTIME": "python",
+            "AZURE_FUNCTIONS_DURABLE_STRICT_TYPING": "1",
             "AzureWebJobsStorage": storage,
             "IDENTITY_ENDPOINT": description["identity_endpoint"],
             "IDENTITY_HEADER": description["identity_header"],

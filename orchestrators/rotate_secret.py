@@ -40,7 +40,7 @@ from rekey.model import (
 blueprint = df.Blueprint()
 
 FIRST_ROUND = timedelta(minutes=5)
-LONGEST_ROUND = timedelta(hours=1)
+LONGEST_ROUND = timedelta(hours=4)
 """How long a rotation that told somebody waits before it tries again on its own: doubled from the first."""
 
 

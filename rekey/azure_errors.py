@@ -34,6 +34,10 @@ def translated(where: str, *, repeatable: bool = True, forbidden: str = "") -> I
         found = of_sdk(error, where, repeatable=repeatable, forbidden=forbidden)
     except (json.JSONDecodeError, UnicodeDecodeError):  # newer SDKs decode without an error of their own
         found = malformed(where, repeatable=repeatable)
+    except ValueError:  # Key Vault's SDK on a challenge that names another resource: it sends nothing
+        found = PermanentError(
+            "not-sent", f"{where}: the SDK refused to send the request", "Check that the vault's host is a Key Vault."
+        )
     else:
         return
     raise found from None

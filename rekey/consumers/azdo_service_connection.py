@@ -130,7 +130,7 @@ def _require_key_of(rotation: Rotation, uri: str, endpoint: dict[str, Any]) -> N
 
 def _require_same(before: dict[str, Any], after: dict[str, Any], uri: str) -> None:
     """Compare what the write must not have changed."""
-    for field in ("id", "name", "type", "url"):
+    for field in ("id", "type", "url"):  # not the name: a shared connection may have another in its owner's project
         if after.get(field) != before.get(field):
             raise NotYetError("changed-meanwhile", f"{uri}: {field} changed with the write")
 

@@ -23,3 +23,8 @@ def test_the_example_has_every_setting_and_no_other() -> None:
     """What rekey/settings.py reads and what the example shows are the same names."""
     known = set(re.findall(r'"(REKEY_[A-Z_]+)"', (ROOT / "rekey" / "settings.py").read_text()))
     assert {name for name in example() if name.startswith("REKEY_")} == known
+
+
+def test_the_durable_sdk_types_strictly() -> None:
+    """An orchestration's input can't name a class for the SDK to build: whoever copies the example is covered."""
+    assert example()["AZURE_FUNCTIONS_DURABLE_STRICT_TYPING"] == "1"

@@ -224,7 +224,7 @@ async def test_challenge_of_another_resource_gets_no_token(tmp_path: Path, monke
         return web.Response(status=401, headers={"WWW-Authenticate": said})
 
     async with rogue(tmp_path, monkeypatch, behave) as server:
-        with pytest.raises(ValueError, match="does not match the requested domain"):
+        with pytest.raises(PermanentError, match="refused to send"):
             await Vault(server.clients.vault(VAULT), VAULT).current("x")
         assert server.credential.scopes == []
         assert [with_token for _, _, with_token in server.asked] == [False]
