@@ -94,9 +94,12 @@ class Vault:
         return _properties(written.properties)
 
     async def touch(self, secret: str, version: str) -> None:
-        """Enable a version that is enabled: proves the right to write, changes nothing."""
+        """Update nothing of a version: proves the right to write. What isn't named in the request stays as it is.
+
+        Not by enabling what is enabled: an attempt that comes late would enable the version that was disabled since.
+        """
         with translated(self._where(secret), forbidden=self._grant):
-            await self._client.update_secret_properties(secret, version, enabled=True)
+            await self._client.update_secret_properties(secret, version)
 
     async def disable(self, secret: str, version: str) -> None:
         """Disable that version; the caller makes sure that it isn't the newest."""
