@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 blueprint = df.Blueprint()
 
-READS_LAG = 15.0
+READS_LAG = 10.0
 """Seconds: after a lost answer, what was made may not be listed any sooner."""
 
 WITHDRAW_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)

@@ -44,7 +44,7 @@ LONGEST_ROUND = timedelta(hours=4)
 """How long a rotation that told somebody waits before it tries again on its own: doubled from the first."""
 
 
-LISTS_LAG = timedelta(seconds=20)
+LISTS_LAG = timedelta(seconds=15)
 """After more than one attempt to generate, what is left of them is looked for twice: an issuer's lists lag."""
 
 
