@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 PYTHON := .venv/bin/python
 ARGS ?=
-WORKERS ?= 2
+WORKERS ?= 3
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,8 +20,8 @@ demo: setup ## one rotation, live, against simulated Azure (KIND=<credential kin
 up: setup ## the app and simulated Azure on this machine, until Ctrl-C
 	@$(PYTHON) -m local.up $(ARGS)
 
-test: setup ## the whole suite (WORKERS=2)
-	@$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
+test: setup ## the whole suite (WORKERS=3: they mostly wait)
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 faults: setup ## kill, pause and refuse at every place there is: what the suite has only a sample of (half an hour)
 	@$(PYTHON) -m pytest -n $(WORKERS) -m "exhaustive or not exhaustive" tests/faults $(ARGS)

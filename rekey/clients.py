@@ -6,6 +6,7 @@ bearer policy would send one to any host it is pointed at, and so would kiota's 
 """
 
 import base64
+import contextlib
 import functools
 import time
 from typing import TYPE_CHECKING, Any
@@ -75,16 +76,19 @@ class Clients:
         return self._once("storage", self._container)
 
     async def storage_ready(self) -> None:
-        """Create the container on the first use by this process; an identity that may not finds it made by infra."""
+        """Create the container on the first use by this process; NotYetError while storage doesn't answer."""
         await self.remember("container", float("inf"), self._make_container)
 
     async def _make_container(self) -> bool:
-        from azure.core.exceptions import AzureError
+        from azure.core.exceptions import ResourceExistsError
+
+        from rekey.azure_errors import translated
 
         try:
-            await self.container().create_container()
-        except AzureError:
-            return False  # it exists, or whoever uses it next says what is wrong
+            with translated("storage"), contextlib.suppress(ResourceExistsError):
+                await self.container().create_container()
+        except PermanentError:
+            return False  # an identity that may not create it finds it made, or is told so at the first use
         return True
 
     def credential(self, plane: str) -> "AsyncTokenCredential":

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from azure.storage.queue.aio import QueueClient
 from local.azure.eventgrid_delivery import Delivery
 from local.azure.eventgrid_state import Event, Kind, Raised, Schema, Subject
 from local.azure.keyvault_state import Secret, Vault, Version
-from local.storage import Azurite, AzuriteMissingError, start_azurite
+from local.storage import Azurite
 from tests.azure.contracts import needs_contracts, validate_definition
 from tests.azure.simulated import Simulated, simulated
 
@@ -27,17 +27,6 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 VAULTS = {"kv": {"secrets": {"soon": {"expires_in_days": 10, "tags": {"a": "b"}}}}}
 
 
-@pytest.fixture(scope="module")
-def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    """A storage account for all tests of this file."""
-    try:
-        azurite = start_azurite(tmp_path_factory.mktemp("azurite"))
-    except AzuriteMissingError as missing:
-        pytest.skip(str(missing))
-    with azurite:
-        yield azurite
-
-
 @pytest.fixture
 async def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Simulated]:
     """A simulated Azure without anything in it."""
@@ -46,14 +35,14 @@ async def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         await running.cloud.eventgrid.aclose()
 
 
-def subscription(storage: Azurite, queue: str, **options: Any) -> dict[str, Any]:
+def subscription(azurite: Azurite, queue: str, **options: Any) -> dict[str, Any]:
     """Return the `events` part of a seed."""
-    return {"connection_string": storage.connection_string, "queue": queue, **options}
+    return {"connection_string": azurite.connection_string, "queue": queue, **options}
 
 
-async def received(storage: Azurite, queue: str) -> list[str]:
+async def received(azurite: Azurite, queue: str) -> list[str]:
     """Return the texts that lie in a queue, as they lie there."""
-    async with QueueClient.from_connection_string(storage.connection_string, queue) as client:
+    async with QueueClient.from_connection_string(azurite.connection_string, queue) as client:
         return [message.content async for message in client.receive_messages(messages_per_page=32)]
 
 
@@ -69,11 +58,11 @@ async def raise_by_hand(azure: Simulated, body: dict[str, Any]) -> tuple[int, An
     return answer.status, answer.body
 
 
-async def test_event_in_the_event_grid_schema(azure: Simulated, storage: Azurite) -> None:
+async def test_event_in_the_event_grid_schema(azure: Simulated, azurite: Azurite) -> None:
     """A version that expires within 30 days causes one event, delivered twice under one id."""
-    told = await azure.seed({"events": subscription(storage, "grid"), "vaults": VAULTS})
+    told = await azure.seed({"events": subscription(azurite, "grid"), "vaults": VAULTS})
     await azure.cloud.eventgrid.settled()
-    first, second = near(await received(storage, "grid"))
+    first, second = near(await received(azurite, "grid"))
     version = told["vaults"]["kv"]["soon"][0]
     assert first == second
     assert (first["subject"], first["data"]["Version"]) == ("soon", version)
@@ -82,21 +71,21 @@ async def test_event_in_the_event_grid_schema(azure: Simulated, storage: Azurite
     assert first["data"]["NBF"] is None
 
 
-async def test_event_as_a_plain_cloud_event(azure: Simulated, storage: Azurite) -> None:
+async def test_event_as_a_plain_cloud_event(azure: Simulated, azurite: Azurite) -> None:
     """A subscription may ask for CloudEvents, plain text and no duplicates."""
     options = {"schema": "CloudEventSchemaV1_0", "encoding": "plain", "duplicates": False}
-    await azure.seed({"events": subscription(storage, "cloud", **options), "vaults": VAULTS})
+    await azure.seed({"events": subscription(azurite, "cloud", **options), "vaults": VAULTS})
     await azure.cloud.eventgrid.settled()
-    events = [json.loads(text) for text in await received(storage, "cloud")]
+    events = [json.loads(text) for text in await received(azurite, "cloud")]
     expected = Counter({f"Microsoft.KeyVault.{NEW}": 1, f"Microsoft.KeyVault.{NEAR}": 1})
     assert Counter(event["type"] for event in events) == expected
     assert {event["specversion"] for event in events} == {"1.0"}
 
 
-async def test_moving_time_raises_what_falls_due_once(azure: Simulated, storage: Azurite) -> None:
+async def test_moving_time_raises_what_falls_due_once(azure: Simulated, azurite: Azurite) -> None:
     """Moved past the 30 days a version is announced as near its end, moved past the end as expired, never again."""
     vaults = {"kv": {"secrets": {"later": {"expires_in_days": 40, "enabled": False}}}}
-    await azure.seed({"events": subscription(storage, "time"), "vaults": vaults})
+    await azure.seed({"events": subscription(azurite, "time"), "vaults": vaults})
     raised = []
     for days in (9, 2, 1, 40, 1):
         await azure.call("POST", f"{azure.control}/_sim/time", body={"advance": days * 86_400})
@@ -105,21 +94,21 @@ async def test_moving_time_raises_what_falls_due_once(azure: Simulated, storage:
     assert names == [[], [NEAR], [NEAR], [NEAR, EXPIRED], [NEAR, EXPIRED]]
 
 
-async def test_versions_before_the_subscription_cause_nothing(azure: Simulated, storage: Azurite) -> None:
+async def test_versions_before_the_subscription_cause_nothing(azure: Simulated, azurite: Azurite) -> None:
     """Only versions stored after the subscription exists are watched."""
     await azure.seed({"vaults": VAULTS})
-    await azure.seed({"events": subscription(storage, "after")})
+    await azure.seed({"events": subscription(azurite, "after")})
     await azure.call("POST", f"{azure.control}/_sim/time", body={"advance": "P60D"})
     assert azure.cloud.eventgrid.state()["events"] == []
 
 
-async def test_raised_by_hand(azure: Simulated, storage: Azurite) -> None:
+async def test_raised_by_hand(azure: Simulated, azurite: Azurite) -> None:
     """The control API raises an event for a version, also for one that doesn't exist."""
-    await azure.seed({"events": subscription(storage, "hand", duplicates=False), "vaults": VAULTS})
+    await azure.seed({"events": subscription(azurite, "hand", duplicates=False), "vaults": VAULTS})
     forged = {"vault": "kv", "secret": "soon", "version": "0" * 32, "type": EXPIRED}
     _, told = await raise_by_hand(azure, forged)
     await azure.cloud.eventgrid.settled()
-    events = [json.loads(base64.b64decode(message)) for message in await received(storage, "hand")]
+    events = [json.loads(base64.b64decode(message)) for message in await received(azurite, "hand")]
     found = next(event for event in events if event["id"] == told["id"])
     assert (found["eventType"], found["data"]["Version"]) == (f"Microsoft.KeyVault.{EXPIRED}", "0" * 32)
 
@@ -141,9 +130,9 @@ async def test_raising_nonsense_is_refused(azure: Simulated, body: dict[str, Any
     assert says in told["error"]
 
 
-async def test_failed_delivery_is_tried_again_and_shown(azure: Simulated, storage: Azurite) -> None:
+async def test_failed_delivery_is_tried_again_and_shown(azure: Simulated, azurite: Azurite) -> None:
     """A storage account that is away is tried again, visibly, while everything else goes on."""
-    nowhere = storage.connection_string.replace(storage.queue_endpoint, "http://127.0.0.1:1/devstoreaccount1")
+    nowhere = azurite.connection_string.replace(azurite.queue_endpoint, "http://127.0.0.1:1/devstoreaccount1")
     events = {"connection_string": nowhere, "queue": "away", "duplicates": False}
     await azure.seed({"events": events, "vaults": VAULTS})
     async with asyncio.timeout(30):

@@ -98,6 +98,7 @@ def test_each_idempotent_request_is_refused_once_alike(company: Begin, answer: d
     _check_all_struck(rotating, faults)
 
 
+@pytest.mark.exhaustive
 def test_replicas_that_disagree_about_the_new_password(company: Begin) -> None:
     """A password that one replica knows and the next doesn't isn't handed out before it works again and again."""
     # With this seed the first two attempts succeed once each, and fail right after.

@@ -114,6 +114,7 @@ def test_late_write_to_a_consumer_waits_for_its_turn(company: Begin) -> None:
     check_done(rotating)
 
 
+@pytest.mark.exhaustive
 def test_late_removal_of_the_old_password_is_harmless(company: Begin) -> None:
     """Removing the old password once more, after the rotation has ended, is no error and touches no other."""
     rotating = company(environment=SOON)
@@ -142,6 +143,7 @@ def _start_and_end(activity: str, until: Path) -> list[Hit]:
     return [Hit(activity, "start", 1, until), Hit(activity, "end", 2, until)]
 
 
+@pytest.mark.exhaustive
 def test_attempts_paused_around_the_irrevocable_steps(company: Begin, tmp_path: Path) -> None:
     """Attempts that were paused around generating, publishing and retiring wake up after the end and change nothing."""
     until = tmp_path / "go-on"

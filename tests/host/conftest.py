@@ -6,22 +6,10 @@ from typing import Any
 
 import pytest
 
-from local.storage import Azurite, AzuriteMissingError, start_azurite
 from tests.host.hosting import RunningHost
 
 # Nothing listens there: apps without a queue test need a connection, not a queue.
 _NO_STORAGE = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;QueueEndpoint=http://127.0.0.1:1/a;"
-
-
-@pytest.fixture(scope="session")
-def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    """One storage account for all tests of a process."""
-    try:
-        running = start_azurite(tmp_path_factory.mktemp("azurite"))
-    except AzuriteMissingError as error:
-        pytest.skip(str(error))
-    with running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Knows how the tests of notices get settings, a storage account and a mail service that keeps what it is sent."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,9 +9,7 @@ import pytest
 from aiohttp import web
 from azure.communication.email.aio import EmailClient
 from azure.core.credentials import AzureKeyCredential
-from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
-from local.storage import Azurite, start_azurite
 from rekey.clouds import CLOUDS
 from rekey.settings import Settings
 
@@ -103,20 +101,3 @@ async def mail_client(mail_service: MailService) -> AsyncIterator[EmailClient]:
     """Return the unmodified SDK's client. A key, because the SDK sends a token over https only."""
     async with EmailClient(mail_service.origin, AzureKeyCredential("a2V5")) as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    """Run a storage account of this module's own."""
-    with start_azurite(tmp_path_factory.mktemp("azurite")) as running:
-        yield running
-
-
-@pytest.fixture
-async def container(azurite: Azurite, request: pytest.FixtureRequest) -> AsyncIterator[ContainerClient]:
-    """Return an empty container, made for one test."""
-    name = f"t{abs(hash(request.node.nodeid)):x}"
-    async with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
-        found = service.get_container_client(name)
-        await found.create_container()
-        yield found

@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 from azure.storage.blob.aio import BlobServiceClient
 
-from local.storage import Azurite, AzuriteMissingError, start_azurite
+from local.storage import Azurite
 from rekey.clients import clients
 from rekey.records import Records
 from rekey.settings import settings
@@ -39,17 +39,6 @@ def app_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def durable() -> FakeDurable:
     """Return a durable engine that nothing runs on yet."""
     return FakeDurable()
-
-
-@pytest.fixture(scope="module")
-def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    """Run a storage account of this module's own."""
-    try:
-        running = start_azurite(tmp_path_factory.mktemp("azurite"))
-    except AzuriteMissingError as missing:
-        pytest.skip(str(missing))
-    with running:
-        yield running
 
 
 @pytest.fixture

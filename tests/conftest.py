@@ -1,4 +1,4 @@
-"""Knows how the tests of the core get a company, and which warnings the Graph SDK raises about itself."""
+"""Knows what tests of many folders share: a storage account, an empty container in it, a small company."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,22 +12,9 @@ from tests.core import company as companies
 from tests.core.company import Company
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Let the generated Graph client define its own deprecated classes: every import of a request builder warns."""
-    for message in ("GetQueryParameters is deprecated", "This class is deprecated. Please use the generic Request"):
-        config.addinivalue_line("filterwarnings", f"ignore:{message}:DeprecationWarning")
-
-
-@pytest.fixture
-async def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Company]:
-    """Run a company whose one managed secret is near its expiry."""
-    async with companies.company(tmp_path, monkeypatch) as running:
-        yield running
-
-
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    """Run a storage account."""
+    """Run one storage account for all tests of a process."""
     with start_azurite(tmp_path_factory.mktemp("azurite")) as running:
         yield running
 
@@ -38,3 +25,10 @@ async def container(azurite: Azurite) -> AsyncIterator[ContainerClient]:
     async with ContainerClient.from_connection_string(azurite.connection_string, f"t{uuid4().hex}") as made:
         await made.create_container()
         yield made
+
+
+@pytest.fixture
+async def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Company]:
+    """Run a company whose one managed secret is near its expiry, in the test's own process."""
+    async with companies.company(tmp_path, monkeypatch) as running:
+        yield running
