@@ -57,6 +57,11 @@ set_up_python() {
   echo "$wanted" >.venv/installed
 }
 
+# So that `.venv/bin/python -m local.host start` runs in any function app's folder, as `func start` does.
+put_project_on_path() {
+  pwd >.venv/lib/python3.13/site-packages/rekey-local.pth
+}
+
 require_node() {
   local version
   version="$(node --version 2>/dev/null)" ||
@@ -78,4 +83,5 @@ set_up_azurite() {
 }
 
 set_up_python
+put_project_on_path
 set_up_azurite

@@ -26,6 +26,10 @@ class Machine:
             if found := shutil.which(program):
                 (self.bin / program).symlink_to(found)
 
+    @property
+    def packages(self) -> Path:
+        return self.root / ".venv" / "lib" / "python3.13" / "site-packages"
+
     def program(self, name: str, text: str, folder: Path | None = None) -> Path:
         path = (folder or self.bin) / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,6 +50,7 @@ class Machine:
     def with_python_installed(self) -> None:
         stamp = sha256((self.root / "requirements-dev.txt").read_bytes()).hexdigest()
         self.program("python", f'exec "{sys.executable}" "$@"', self.root / ".venv" / "bin")
+        self.packages.mkdir(parents=True)
         (self.root / ".venv" / "installed").write_text(f"{stamp}\n")
 
     def with_azurite_locked(self) -> Path:
@@ -101,6 +106,14 @@ def test_a_missing_or_old_node_is_one_sentence(machine: Machine, node: str, said
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert said in done.stderr
+
+
+def test_the_project_is_importable_from_any_folder(machine: Machine) -> None:
+    """`python -m local.host` is found by .venv's Python wherever a function app lies."""
+    machine.with_python_installed()
+    machine.program("node", "exit 127")
+    machine.run("setup.sh")
+    assert (machine.packages / "rekey-local.pth").read_text() == f"{machine.root}\n"
 
 
 def test_npm_runs_once_per_lock(machine: Machine) -> None:

@@ -13,7 +13,6 @@ import httpx
 
 from local.processes import Process, wait_until
 
-ROOT = Path(__file__).parents[2]
 SAMPLE = Path(__file__).parent / "sample_app"
 DURABLE = "/runtime/webhooks/durabletask"
 
@@ -25,7 +24,7 @@ class RunningHost:
         self.folder = folder
         self._notes = folder / "notes"
         self._notes.touch()
-        env = {**os.environ, "PYTHONPATH": str(ROOT), "SAMPLE_NOTES": str(self._notes), **environment}
+        env = {**os.environ, "SAMPLE_NOTES": str(self._notes), **environment}
         command = [sys.executable, "-m", "local.host", "start", "--port", "0"]
         self.process = Process(command, cwd=folder / "app", env=env, log=folder / "host.log")
         shutil.copytree(SAMPLE, folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
