@@ -13,7 +13,7 @@ import azure.durable_functions as df
 
 from activities.step import Desk, run_step
 from rekey import names
-from rekey.errors import NotYetError, RekeyError, UnclearError
+from rekey.errors import NotYetError, OvertakenError, RekeyError, UnclearError
 from rekey.model import Issued, Walk
 
 if TYPE_CHECKING:
@@ -83,12 +83,9 @@ async def _keep(desk: Desk, walk: Walk, attempt: str, made: "NewCredential") -> 
         # Whatever went wrong: this attempt is repeated only if nobody has taken over. Else nobody cleans up after it.
         if not await _has_turn(desk, rotation_id, attempt):
             await _withdraw(desk, walk, made)
-            raise UnclearError(*OVERTAKEN) from None
+            raise OvertakenError from None
         raise
     return issued
-
-
-OVERTAKEN = ("overtaken", "another attempt to generate the credential has taken over")
 
 
 async def _has_turn(desk: Desk, rotation_id: str, attempt: str) -> bool:
@@ -98,7 +95,7 @@ async def _has_turn(desk: Desk, rotation_id: str, attempt: str) -> bool:
 
 async def _require_turn(desk: Desk, rotation_id: str, attempt: str) -> None:
     if not await _has_turn(desk, rotation_id, attempt):
-        raise UnclearError(*OVERTAKEN)
+        raise OvertakenError
 
 
 async def _withdraw(desk: Desk, walk: Walk, made: "NewCredential") -> None:

@@ -1,15 +1,14 @@
 """Step preflight: the whole chain is checked before anything changes."""
 
 import asyncio
+import functools
 
 import azure.durable_functions as df
 import msgspec
 
 from activities.step import Desk, run_step
 from rekey import names
-from rekey.errors import PermanentError
-from rekey.model import ConsumerRef, ConsumerTarget, Facts, Walk
-from rekey.secret_value import SecretValue
+from rekey.model import ConsumerTarget, Facts, Walk
 
 blueprint = df.Blueprint()
 
@@ -25,18 +24,12 @@ async def preflight(desk: Desk, walk: Walk) -> Facts:
     rotation = walk.rotation
     vault = desk.vault(rotation.vault)
     await vault.touch(rotation.secret, rotation.old_version)
-
-    async def old_value() -> SecretValue:
-        found = await vault.read(rotation.secret, rotation.old_version)
-        if found is None:
-            raise PermanentError("version-gone", f"version {rotation.old_version} is gone from the vault")
-        return found[1]
-
+    old_value = functools.partial(vault.value, rotation.secret, rotation.old_version)
     facts = await desk.credential_kind(walk).inspect(rotation, old_value)
-    targets = await asyncio.gather(*(_target(desk, walk, ref) for ref in rotation.policy.consumers))
-    return msgspec.structs.replace(facts, consumers=tuple(targets))
-
-
-async def _target(desk: Desk, walk: Walk, ref: ConsumerRef) -> ConsumerTarget:
-    found = await desk.consumer_kind(ref.kind).inspect(walk.rotation, ref.uri)
-    return ConsumerTarget(ref.kind, ref.uri, found.object_id)
+    refs = rotation.policy.consumers
+    found = await asyncio.gather(*(desk.consumer_kind(r.kind).inspect(rotation, r.uri) for r in refs))
+    return msgspec.structs.replace(
+        facts,
+        consumers=tuple(ConsumerTarget(r.kind, r.uri, f.object_id) for r, f in zip(refs, found, strict=True)),
+        remarks=facts.remarks + tuple(remark for f in found for remark in f.remarks),
+    )

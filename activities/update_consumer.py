@@ -38,7 +38,4 @@ def target_of(walk: Walk) -> ConsumerTarget:
 async def _published_value(desk: Desk, walk: Walk) -> SecretValue:
     if walk.published is None:
         raise PermanentError("not-published", "the step came before set_secret_version")
-    found = await desk.vault(walk.rotation.vault).read(walk.rotation.secret, walk.published.version)
-    if found is None:
-        raise PermanentError("version-gone", f"version {walk.published.version} is gone from the vault")
-    return found[1]
+    return await desk.vault(walk.rotation.vault).value(walk.rotation.secret, walk.published.version)

@@ -19,11 +19,8 @@ class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     resource_manager: str
     azure_devops: str
     mail_suffix: str
-    mail_resource: str = "https://communication.azure.com"
     storage_suffix: str = "core.windows.net"
     azure_devops_resource: str = AZURE_DEVOPS_RESOURCE
-    verify_resource: str = ""
-    """What a freshly made credential asks a token for to prove itself; empty means Microsoft Graph."""
 
     def vault_url(self, vault: str) -> str:
         """Return the origin of the Key Vault of that name."""
@@ -48,7 +45,6 @@ CLOUDS = {
         resource_manager="https://management.usgovcloudapi.net",
         azure_devops="https://dev.azure.com",
         mail_suffix="communication.azure.us",
-        mail_resource="https://communication.azure.us",
         storage_suffix="core.usgovcloudapi.net",
     ),
     "china": Cloud(
@@ -59,7 +55,6 @@ CLOUDS = {
         resource_manager="https://management.chinacloudapi.cn",
         azure_devops="https://dev.azure.com",
         mail_suffix="communication.azure.cn",
-        mail_resource="https://communication.azure.cn",
         storage_suffix="core.chinacloudapi.cn",
     ),
 }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CONFLICT_PAUSE = 5.0
 """Seconds after Directory_ConcurrencyViolation: "wait briefly and retry", says the service."""
 
-ROOM = {"AzureADMyOrg": None, "AzureADMultipleOrgs": None}
+NO_PERSONAL_ACCOUNTS = frozenset({"AzureADMyOrg", "AzureADMultipleOrgs", ""})
 ROOM_FOR_PERSONAL_ACCOUNTS = 2
 """Applications open to personal accounts hold two passwords at most."""
 
@@ -64,7 +64,7 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
 
     def room(self) -> int | None:
         """Return how many more passwords fit, None where only the object's size limits them."""
-        if self.audience in ROOM or not self.audience:
+        if self.audience in NO_PERSONAL_ACCOUNTS:
             return None
         return max(0, ROOM_FOR_PERSONAL_ACCOUNTS - len(self.passwords))
 

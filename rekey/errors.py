@@ -8,6 +8,7 @@ RekeyError
 ├── PermanentError        trying again won't help
 ├── NotYetError           trying again, after a while, is expected to help
 └── UnclearError          a write may or may not have happened: look before repeating it
+    └── OvertakenError    ... because another attempt has taken over
 
 No message may hold a secret: what a service said is quoted only where the service never echoes one.
 """
@@ -76,3 +77,10 @@ class UnclearError(RekeyError):
     def __init__(self, code: str, message: str, seconds: float | None = None) -> None:
         super().__init__(code, message, "Rekey looks what happened and goes on.")
         self.seconds = seconds
+
+
+class OvertakenError(UnclearError):
+    """Another attempt to generate the credential has taken over; what this one made must not count."""
+
+    def __init__(self) -> None:
+        super().__init__("overtaken", "another attempt to generate the credential has taken over")

@@ -14,7 +14,7 @@ from azure.core.exceptions import HttpResponseError, ResourceModifiedError, Reso
 
 from rekey import names
 from rekey.blobs import create, translated
-from rekey.errors import NotYetError, UnclearError
+from rekey.errors import NotYetError, OvertakenError
 from rekey.model import Issued, Reason
 
 if TYPE_CHECKING:
@@ -130,11 +130,11 @@ class Records:
         return before[-1]
 
     async def commit_issued(self, rotation_id: str, attempt: str, issued: Issued) -> None:
-        """Make `issued` the rotation's one result; UnclearError `overtaken` if another attempt has taken over."""
+        """Make `issued` the rotation's one result; OvertakenError if another attempt has taken over."""
 
         def commit(record: Record) -> Record:
             if record.generating != attempt:
-                raise UnclearError("overtaken", "another attempt to generate the credential has taken over")
+                raise OvertakenError
             return msgspec.structs.replace(record, issued=issued)
 
         await self.change(rotation_id, commit)

@@ -70,6 +70,13 @@ class Vault:
                 return None
             raise
 
+    async def value(self, secret: str, version: str) -> SecretValue:
+        """Return the value of exactly that version; PermanentError `version-gone` if it isn't there."""
+        found = await self.read(secret, version)
+        if found is None:
+            raise PermanentError("version-gone", f"{self._where(secret)}: version {version} is gone")
+        return found[1]
+
     async def set(
         self,
         secret: str,
