@@ -15,10 +15,11 @@ from msgspec import Meta
 
 from rekey.clouds import CLOUDS, Cloud
 from rekey.errors import ScopeError, SettingError
+from rekey.nightly_settings import Nightly, nightly
+from rekey.setting_values import MAIL, addresses, given, https_origin, json_of, matching, required, words
 
 VAULT_NAME = re.compile(r"(?=.{3,24}$)[a-zA-Z](?:[a-zA-Z0-9]|-(?!-))*[a-zA-Z0-9]")
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
-MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?P<domain>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)")
 DEPLOYMENT = re.compile(r"[a-z0-9][a-z0-9-]{0,19}")
 _DOMAIN = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?"
@@ -60,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail_sender: str
     storage: str
     """A connection string, or the blob service's origin (https), of the app's own storage account."""
+    nightly: Nightly = Nightly()
 
     def vaults(self) -> tuple[str, ...]:
         """Return every vault some scope allows, lower case, without repeats."""
@@ -128,23 +130,24 @@ def read(environ: Mapping[str, str]) -> Settings:
     """Return the settings in `environ`; the first one that can't be used is a SettingError."""
     cloud = _cloud(environ)
     return Settings(
-        deployment=_matching(environ, "REKEY_DEPLOYMENT", DEPLOYMENT, "1 to 20 of a-z, 0-9 and -"),
+        deployment=matching(environ, "REKEY_DEPLOYMENT", DEPLOYMENT, "1 to 20 of a-z, 0-9 and -"),
         cloud=cloud,
-        tenant_id=_matching(environ, "REKEY_TENANT_ID", GUID, "the Entra tenant's id, a GUID").lower(),
+        tenant_id=matching(environ, "REKEY_TENANT_ID", GUID, "the Entra tenant's id, a GUID").lower(),
         identities=_identities(environ),
         scopes=(scopes := _scopes(environ)),
         staging_vault=_staging_vault(environ, scopes),
-        operators=_addresses(environ, "REKEY_OPERATORS"),
+        operators=addresses(environ, "REKEY_OPERATORS"),
         mail_domains=_domains(environ),
         mail_endpoint=_mail_endpoint(environ, cloud),
-        mail_sender=_matching(environ, "REKEY_MAIL_SENDER", MAIL, "the sender's mail address"),
+        mail_sender=matching(environ, "REKEY_MAIL_SENDER", MAIL, "the sender's mail address"),
         storage=_storage(environ),
+        nightly=nightly(environ),
     )
 
 
 def _staging_vault(environ: Mapping[str, str], scopes: tuple[Scope, ...]) -> str:
     """Values that are shown once are nobody's to tag, read or name but Rekey's."""
-    name = _matching(environ, "REKEY_STAGING_VAULT", VAULT_NAME, "a Key Vault name")
+    name = matching(environ, "REKEY_STAGING_VAULT", VAULT_NAME, "a Key Vault name")
     if name.lower() in {vault.lower() for scope in scopes for vault in scope.vaults}:
         raise SettingError("REKEY_STAGING_VAULT", name, "a vault of Rekey's own, in none of REKEY_SCOPES")
     return name
@@ -164,70 +167,34 @@ def read_partial(environ: Mapping[str, str] | None = None) -> Partial:
     known = os.environ if environ is None else environ
     return Partial(
         cloud=_cloud(known),
-        scopes=_scopes(known) if _given(known, "REKEY_SCOPES") else (),
-        operators=_addresses(known, "REKEY_OPERATORS") if _given(known, "REKEY_OPERATORS") else (),
-        mail_domains=_domains(known) if _given(known, "REKEY_MAIL_DOMAINS") else (),
-        **dict.fromkeys(("deployment", "tenant_id", "staging_vault", "mail_endpoint", "mail_sender", "storage"), ""),
+        scopes=_scopes(known) if given(known, "REKEY_SCOPES") else (),
+        operators=addresses(known, "REKEY_OPERATORS") if given(known, "REKEY_OPERATORS") else (),
+        mail_domains=_domains(known) if given(known, "REKEY_MAIL_DOMAINS") else (),
+        deployment="",
+        tenant_id="",
+        staging_vault="",
+        mail_endpoint="",
+        mail_sender="",
+        storage="",
         identities={},
     )
 
 
-def _given(environ: Mapping[str, str], name: str) -> str:
-    return environ.get(name, "").strip()
-
-
-def _required(environ: Mapping[str, str], name: str, expected: str) -> str:
-    value = _given(environ, name)
-    if not value:
-        raise SettingError(name, value, expected)
-    return value
-
-
-def _matching(environ: Mapping[str, str], name: str, pattern: re.Pattern[str], expected: str) -> str:
-    value = _required(environ, name, expected)
-    if not pattern.fullmatch(value):
-        raise SettingError(name, value, expected)
-    return value
-
-
-def _words(environ: Mapping[str, str], name: str, expected: str) -> tuple[str, ...]:
-    words = tuple(w.strip() for w in _required(environ, name, expected).split(",") if w.strip())
-    if not words:
-        raise SettingError(name, environ[name], expected)
-    return words
-
-
-def _addresses(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
-    expected = "mail addresses separated by commas"
-    addresses = _words(environ, name, expected)
-    for address in addresses:
-        if not MAIL.fullmatch(address):
-            raise SettingError(name, address, expected)
-    return addresses
-
-
 def _domains(environ: Mapping[str, str]) -> tuple[str, ...]:
     expected = "mail domains such as contoso.com, separated by commas"
-    domains = _words(environ, "REKEY_MAIL_DOMAINS", expected)
+    domains = words(environ, "REKEY_MAIL_DOMAINS", expected)
     for domain in domains:
         if not _DOMAIN.fullmatch(domain):
             raise SettingError("REKEY_MAIL_DOMAINS", domain, expected)
     return domains
 
 
-def _json[T](name: str, text: str, kind: type[T], expected: str) -> T:
-    try:
-        return msgspec.json.decode(text, type=kind)
-    except msgspec.DecodeError as error:
-        raise SettingError(name, text, f"{expected} ({error})") from None
-
-
 def _cloud(environ: Mapping[str, str]) -> Cloud:
-    text = _given(environ, "REKEY_CLOUD") or "public"
+    text = given(environ, "REKEY_CLOUD") or "public"
     expected = f"one of {', '.join(CLOUDS)}, or a JSON object of endpoints"
     if text in CLOUDS:
         return CLOUDS[text]
-    cloud = _json("REKEY_CLOUD", text, Cloud, expected)
+    cloud = json_of("REKEY_CLOUD", text, Cloud, expected)
     for field in ("authority", "graph", "resource_manager", "azure_devops", "vault_resource"):
         origin = getattr(cloud, field)
         if not re.fullmatch(f"https://{_HOST}", origin):
@@ -239,27 +206,19 @@ def _cloud(environ: Mapping[str, str]) -> Cloud:
     return cloud
 
 
-def _https_origin(environ: Mapping[str, str], name: str, pattern: str, expected: str) -> str:
-    """Return an origin; a value that is none isn't shown, for people paste connection strings and SAS URLs here."""
-    value = _required(environ, name, expected).removesuffix("/")
-    if not re.fullmatch(pattern, value, re.IGNORECASE | re.ASCII):
-        raise SettingError(name, f"({len(value)} characters, not shown)", expected)
-    return value.lower()
-
-
 def _mail_endpoint(environ: Mapping[str, str], cloud: Cloud) -> str:
     expected = f"the Communication Services endpoint, https://<name>.{cloud.mail_suffix}"
     pattern = rf"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\.{re.escape(cloud.mail_suffix)}"
-    return _https_origin(environ, "REKEY_MAIL_ENDPOINT", pattern, expected)
+    return https_origin(environ, "REKEY_MAIL_ENDPOINT", pattern, expected)
 
 
 def _identities(environ: Mapping[str, str]) -> dict[str, str]:
     """REKEY_IDENTITY_CLIENT_ID for every plane; REKEY_IDENTITIES, a JSON object, names another per plane."""
-    default = _given(environ, "REKEY_IDENTITY_CLIENT_ID")
+    default = given(environ, "REKEY_IDENTITY_CLIENT_ID")
     if not default and "IDENTITY_ENDPOINT" in environ:
         raise SettingError("REKEY_IDENTITY_CLIENT_ID", "", "the client id of the app's user-assigned identity")
-    text = _given(environ, "REKEY_IDENTITIES") or "{}"
-    named = _json("REKEY_IDENTITIES", text, dict[str, str], f"a JSON object with keys among {', '.join(PLANES)}")
+    text = given(environ, "REKEY_IDENTITIES") or "{}"
+    named = json_of("REKEY_IDENTITIES", text, dict[str, str], f"a JSON object with keys among {', '.join(PLANES)}")
     chosen = (dict.fromkeys(PLANES, default) if default else {}) | named
     for plane, client_id in chosen.items():
         if plane not in PLANES or not GUID.fullmatch(client_id):
@@ -273,8 +232,8 @@ def _identities(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _scopes(environ: Mapping[str, str]) -> tuple[Scope, ...]:
     expected = "a JSON list of {vaults, applications, organizations: {name: [projects]}, resources}"
-    text = _required(environ, "REKEY_SCOPES", expected)
-    scopes = _json("REKEY_SCOPES", text, tuple[Scope, ...], expected)
+    text = required(environ, "REKEY_SCOPES", expected)
+    scopes = json_of("REKEY_SCOPES", text, tuple[Scope, ...], expected)
     if not scopes:
         raise SettingError("REKEY_SCOPES", text, "at least one scope with at least one vault")
     for scope in scopes:
@@ -293,9 +252,9 @@ def _scopes(environ: Mapping[str, str]) -> tuple[Scope, ...]:
 def _storage(environ: Mapping[str, str]) -> str:
     """The app's own storage account, named as the Functions host names it: connection string or identity-based."""
     by_origin, by_name = "AzureWebJobsStorage__blobServiceUri", "AzureWebJobsStorage__accountName"
-    if _given(environ, by_origin):
-        return _https_origin(environ, by_origin, f"https://{_HOST}", "the blob service's origin, https, without path")
-    if _given(environ, by_name):
-        account = _matching(environ, by_name, _ACCOUNT, "a storage account's name")
+    if given(environ, by_origin):
+        return https_origin(environ, by_origin, f"https://{_HOST}", "the blob service's origin, https, without path")
+    if given(environ, by_name):
+        account = matching(environ, by_name, _ACCOUNT, "a storage account's name")
         return f"https://{account}.blob.{_cloud(environ).storage_suffix}"
-    return _required(environ, "AzureWebJobsStorage", f"a connection string, or set {by_origin}")
+    return required(environ, "AzureWebJobsStorage", f"a connection string, or set {by_origin}")

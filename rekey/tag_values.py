@@ -9,7 +9,8 @@ from datetime import timedelta
 from rekey import spans
 from rekey.errors import InputError, ScopeError
 from rekey.model import Span
-from rekey.settings import GUID, MAIL, Settings
+from rekey.setting_values import MAIL
+from rekey.settings import GUID, Settings
 
 WHOLE = "value"
 """The field of an error that is about all of a tag's value rather than a part of it."""

@@ -20,8 +20,9 @@ def test_the_example_is_accepted() -> None:
 
 
 def test_the_example_has_every_setting_and_no_other() -> None:
-    """What rekey/settings.py reads and what the example shows are the same names."""
-    known = set(re.findall(r'"(REKEY_[A-Z_]+)"', (ROOT / "rekey" / "settings.py").read_text()))
+    """What rekey's settings modules read and what the example shows are the same names."""
+    modules = (path.read_text() for path in (ROOT / "rekey").glob("*settings.py"))
+    known = {name for module in modules for name in re.findall(r'"(REKEY_[A-Z_]+)"', module)}
     assert {name for name in example() if name.startswith("REKEY_")} == known
 
 

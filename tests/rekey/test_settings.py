@@ -266,3 +266,44 @@ def test_partial_settings_check_what_is_known() -> None:
     assert not known.allows_address("ann@fabrikam.example")
     with pytest.raises(SettingError, match="REKEY_SCOPES"):
         read_partial({"REKEY_SCOPES": "{"})
+
+
+def test_what_runs_by_itself_has_defaults() -> None:
+    """Nobody has to say when the timers fire, how fast Rekey may go or how long history is kept."""
+    nightly = settings().nightly
+    assert nightly.schedules["rotate_due"] == "0 0 1 * * *"
+    assert nightly.limits["vault-creates"].count == 300
+    assert (nightly.history_days, nightly.silent_when_well) == (90, False)
+
+
+def test_what_runs_by_itself_can_be_changed_one_by_one() -> None:
+    """A changed timer or limit leaves the others as they were."""
+    nightly = settings(
+        REKEY_SCHEDULES='{"reconcile": "0 30 2 * * *"}',
+        REKEY_LIMITS='{"graph-writes": {"count": 10, "seconds": 1.5}}',
+        REKEY_HISTORY_DAYS="7",
+        REKEY_WHEN_WELL="silent",
+    ).nightly
+    assert (nightly.schedules["reconcile"], nightly.schedules["rotate_due"]) == ("0 30 2 * * *", "0 0 1 * * *")
+    assert (nightly.limits["graph-writes"].seconds, nightly.limits["vault-creates"].count) == (1.5, 300)
+    assert (nightly.history_days, nightly.silent_when_well) == (7, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REKEY_SCHEDULES", '{"rotate_dew": "0 0 1 * * *"}'),
+        ("REKEY_SCHEDULES", '{"rotate_due": ""}'),
+        ("REKEY_SCHEDULES", "nightly"),
+        ("REKEY_LIMITS", '{"graph-reads": {"count": 1, "seconds": 1}}'),
+        ("REKEY_LIMITS", '{"graph-writes": {"count": 0, "seconds": 1}}'),
+        ("REKEY_LIMITS", '{"graph-writes": {"count": 1, "seconds": 0}}'),
+        ("REKEY_HISTORY_DAYS", "0"),
+        ("REKEY_HISTORY_DAYS", "P90D"),
+        ("REKEY_WHEN_WELL", "quiet"),
+    ],
+)
+def test_a_bad_setting_of_what_runs_by_itself_is_named(name: str, value: str) -> None:
+    """The app doesn't start with it."""
+    with pytest.raises(SettingError, match=name):
+        settings(**{name: value})
