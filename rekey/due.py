@@ -18,16 +18,20 @@ def effective_lead(policy: Policy, created: datetime, expires: datetime) -> time
     return min(lead, max((expires - created) / 3, timedelta()))
 
 
+def due_from(policy: Policy, created: datetime, expires: datetime) -> datetime:
+    """Return from when on a version made at `created` is to be rotated."""
+    spare = min(_CLOCKS, max((expires - created) / 3, timedelta()))
+    return expires - effective_lead(policy, created, expires) - spare
+
+
 def is_due(policy: Policy, expires: datetime | None, created: datetime, now: datetime) -> tuple[bool, str]:
     """Tell whether a version is to be rotated now, and why or why not in words. All times are aware UTC."""
     if expires is None:
         return False, "has no expiry date: start by hand once"
-    lead = effective_lead(policy, created, expires)
-    spare = min(_CLOCKS, max((expires - created) / 3, timedelta()))
-    due_from = expires - lead - spare
-    if now >= due_from:
-        return True, f"{_ends(expires, now)}, due since {due_from:%Y-%m-%d %H:%M} UTC"
-    return False, f"{_ends(expires, now)}, due from {due_from:%Y-%m-%d %H:%M} UTC"
+    begins = due_from(policy, created, expires)
+    if now >= begins:
+        return True, f"{_ends(expires, now)}, due since {begins:%Y-%m-%d %H:%M} UTC"
+    return False, f"{_ends(expires, now)}, due from {begins:%Y-%m-%d %H:%M} UTC"
 
 
 def grace_until(policy: Policy, now: datetime, old_expires: datetime | None) -> datetime:

@@ -5,7 +5,7 @@ version id); a disabled version can't be read at all; a PUT always makes a versi
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,16 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     tags: Mapping[str, str]
 
 
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a listing shows of a secret: its newest version's properties, without value and without version id."""
+
+    name: str
+    enabled: bool
+    created: datetime
+    expires: datetime | None
+    tags: Mapping[str, str]
+
+
 class Vault:
     """One vault, through its shared client."""
 
@@ -59,6 +69,19 @@ class Vault:
                     "secret-disabled", f"{self._where(secret)}: the newest version is disabled"
                 ) from None
             raise
+
+    async def listing(self) -> AsyncIterator[Listed]:
+        """Yield every secret of the vault, page by page; those that Key Vault manages for certificates are left out."""
+        with translated(f"Key Vault {self._name}", forbidden=self._grant):
+            async for found in self._client.list_properties_of_secrets():
+                if not found.managed:
+                    yield _listed(found)
+
+    async def versions(self, secret: str) -> list[Version]:
+        """Return all versions of a secret, the oldest first; within one second their order is not known."""
+        with translated(self._where(secret), forbidden=self._grant):
+            found = [_properties(v) async for v in self._client.list_properties_of_secret_versions(secret)]
+        return sorted(found, key=lambda version: version.created)
 
     async def read(self, secret: str, version: str) -> tuple[Version, SecretValue] | None:
         """Return exactly that version, None if it (or the secret) isn't there."""
@@ -148,6 +171,18 @@ def _parsed(read: "KeyVaultSecret") -> tuple[Version, SecretValue]:
     if not read.value:
         raise PermanentError("empty-secret", f"secret {read.name} has an empty value", "Set the secret's value once.")
     return _properties(read.properties), SecretValue(read.value)
+
+
+def _listed(found: "SecretProperties") -> Listed:
+    if found.name is None or found.created_on is None:
+        raise NotYetError("incomplete-answer", "Key Vault answered without name or creation time")
+    return Listed(
+        name=found.name,
+        enabled=bool(found.enabled),
+        created=found.created_on,
+        expires=found.expires_on,
+        tags=dict(found.tags or {}),
+    )
 
 
 def _properties(found: "SecretProperties") -> Version:

@@ -147,5 +147,27 @@ async def test_purge_that_is_not_allowed_is_named(company: Company) -> None:
     assert isinstance(caught.value, PermanentError)
 
 
+async def test_listing_pages_through_everything_without_a_value(company: Company) -> None:
+    """More than one page of secrets, each as its newest version is; no value is read."""
+    for number in range(30):
+        await staging(company).set(f"s{number}", SecretValue("old"), tags={})
+    end = _soon()
+    await staging(company).set("s7", SecretValue("x"), tags={"a": "b"}, expires=end)
+    listed = {found.name: found async for found in staging(company).listing()}
+    assert len(listed) == 30
+    assert (listed["s7"].enabled, listed["s7"].expires, listed["s7"].tags) == (True, end, {"a": "b"})
+    assert not [path for method, path in await company.requests("keyvault") if method == "GET" and "/secrets/s" in path]
+
+
+async def test_versions_are_listed_oldest_first(company: Company) -> None:
+    """All of them, disabled ones too, with their tags."""
+    first = await staging(company).set("s", SecretValue("one"), tags={"n": "1"})
+    company.azure.cloud.clock.advance(timedelta(seconds=2))
+    second = await staging(company).set("s", SecretValue("two"), tags={"n": "2"})
+    await staging(company).disable("s", first.id)
+    found = await staging(company).versions("s")
+    assert [(v.id, v.enabled, v.tags["n"]) for v in found] == [(first.id, False, "1"), (second.id, True, "2")]
+
+
 def _soon() -> datetime:
     return (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
