@@ -21,7 +21,7 @@ from activities import (
 )
 from orchestrators import rotate_secret, switch_consumer
 from rekey.settings import settings
-from triggers import key_vault_events, operator_api
+from triggers import key_vault_events, operator_api, schedules
 
 settings()  # a setting that can't be used stops the app here, with a sentence that names it
 
@@ -30,6 +30,7 @@ app = df.DFApp()
 for part in (
     key_vault_events,
     operator_api,
+    schedules,
     rotate_secret,
     switch_consumer,
     read_policy,

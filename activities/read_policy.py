@@ -57,6 +57,7 @@ async def read(desk: Desk, question: Question) -> Reading:
             secret=request.secret,
             reason=request.reason,
             requested_by=request.requested_by,
+            digest=request.digest,
             started=question.started,
             policy=policy,
             old_version=version.id,

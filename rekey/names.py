@@ -23,6 +23,12 @@ UNDO_GENERATION = "undo_generation"
 CLOSE_RECORD = "close_record"
 START_ROTATION = "start_rotation"
 
+# What Rekey does on its own: each orchestrator's name is also its one instance's id and its timer's function name.
+ROTATE_DUE = "rotate_due"
+RECONCILE = "reconcile"
+PURGE_HISTORY = "purge_history"
+DELIVER_NOTICES = "deliver_notices"
+
 # Waits that are no activities; they appear in the custom status and the record.
 GRACE = "grace"
 

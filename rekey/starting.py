@@ -1,4 +1,4 @@
-"""Starts a rotation under its one instance id, whoever asks and however often."""
+"""Starts a rotation, or one of the things Rekey does on its own, under its one instance id, however often asked."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -26,16 +26,25 @@ class DurableClient(Protocol):
 async def start_rotation(client: DurableClient, request: RotationRequest) -> tuple[str, bool]:
     """Start the rotation unless it is running; return its instance id and whether it was started just now."""
     instance = names.instance_id(request.vault, request.secret)
+    return instance, await _start(client, names.ROTATE_SECRET, instance, encode(request))
+
+
+async def start_alone(client: DurableClient, orchestrator: str) -> bool:
+    """Start an orchestrator that has one instance, named like itself; False if it is running."""
+    return await _start(client, orchestrator, orchestrator, None)
+
+
+async def _start(client: DurableClient, orchestrator: str, instance: str, given: Any) -> bool:
     if await is_busy(client, instance):
-        return instance, False
+        return False
     try:
-        await client.schedule_new_orchestration(names.ROTATE_SECRET, input=encode(request), instance_id=instance)
+        await client.schedule_new_orchestration(orchestrator, input=given, instance_id=instance)
     except Exception:
         # The engine has no error of its own for "is running": another caller may have been a moment faster.
         if await is_busy(client, instance):
-            return instance, False
+            return False
         raise
-    return instance, True
+    return True
 
 
 async def is_busy(client: DurableClient, instance: str) -> bool:

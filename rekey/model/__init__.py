@@ -4,7 +4,7 @@ Every type here goes through JSON in a durable store that people can read: encod
 Times are aware UTC datetimes (RFC 3339 on the wire), durations are `Span`s.
 """
 
-from rekey.model.notice import Notice, NoticeKind, Telling, Told
+from rekey.model.notice import Finding, Notice, NoticeKind, Telling, Told
 from rekey.model.outcome import Ok, Outcome, Permanent, RetryAfter, Unclear
 from rekey.model.policy import ConsumerRef, CredentialRef, Policy, Span
 from rekey.model.request import EXPECTED, Question, Reason, RotationRequest
@@ -32,6 +32,7 @@ __all__ = [
     "ConsumerTarget",
     "CredentialRef",
     "Facts",
+    "Finding",
     "Issued",
     "Notice",
     "NoticeKind",

@@ -18,6 +18,23 @@ class NoticeKind(StrEnum):
     FAILED = "failed"
     NEEDS_YOU = "needs-you"
     BAD_POLICY = "bad-policy"
+    SWEEP = "sweep"
+    RECONCILE = "reconcile"
+    DIGEST = "digest"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a digest: what about which secret, and what to do. `code` is kebab-case and groups the lines.
+
+    `vault` and `secret` are empty where it is about neither; `subject` then names what it is about.
+    """
+
+    code: str
+    message: str
+    vault: str = ""
+    secret: str = ""
+    subject: str = ""
+    what_to_do: str = ""
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +43,9 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     `to` is resolved and filtered before it gets here. `key` makes two notices of one kind in one rotation different
     (for instance two failures); together with rotation and recipients it is the mail's identity. `remarks` is what the
     reader must know and nothing else says: what was not checked, what was left to expire.
+
+    A digest (sweep, reconcile, digest) is about no single rotation: `rotation_id` is the id of the run that made it,
+    `vault` and `secret` are empty, `counts` says how many of what in words ("started": 12), `findings` has the lines.
     """
 
     kind: NoticeKind
@@ -46,6 +66,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     what_to_do: str = ""
     remarks: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    counts: dict[str, int] = {}
 
 
 class Telling(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,16 +22,21 @@ EXPECTED = {
     "secret": "a secret's name: 1 to 127 letters, digits and hyphens",
     "reason": f"one of {', '.join(Reason)}",
     "requested_by": "at most 200 characters",
+    "digest": "true or false",
 }
 
 
 class RotationRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The input of `rotate_secret`, as a queue event, the operator API or the durable HTTP API gives it."""
+    """The input of `rotate_secret`, as a queue event, the operator API or the durable HTTP API gives it.
+
+    `digest`: what merely goes as planned is told together with other rotations' news instead of in mails of its own.
+    """
 
     vault: Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]\Z")]
     secret: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,127}\Z")]
     reason: Reason = Reason.MANUAL
     requested_by: Annotated[str, Meta(max_length=200)] = ""
+    digest: bool = False
 
     @classmethod
     def parse(cls, payload: object) -> "RotationRequest":

@@ -23,6 +23,7 @@ class Rotation(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason
     started: datetime
     requested_by: str = ""
+    digest: bool = False
     policy: Policy
     old_version: str
     expires: datetime | None = None

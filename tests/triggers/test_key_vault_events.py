@@ -64,7 +64,7 @@ def test_the_function_is_indexed_beside_another_blueprint() -> None:
 async def test_the_end_of_a_secret_starts_its_rotation(durable: FakeDurable, kind: str, *, encoded: bool) -> None:
     """Near expiry and expiry start the one instance of that secret, which judges by itself whether it is due."""
     await receive(durable, event(kind=kind), encoded=encoded)
-    wanted = {"vault": "kv-one", "secret": "api-key", "reason": "event", "requested_by": "Event Grid"}
+    wanted = {"vault": "kv-one", "secret": "api-key", "reason": "event", "requested_by": "Event Grid", "digest": False}
     assert durable.started == {"rotate.kv-one.api-key": wanted}
 
 

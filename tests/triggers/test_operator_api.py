@@ -97,7 +97,13 @@ async def test_a_rotation_is_started(durable: FakeDurable) -> None:
     status, answer = await start(durable, body, x_ms_client_principal_name="ops@contoso.example")
     assert (status, answer["started"], answer["instance"]) == (202, True, INSTANCE)
     assert durable.started == {
-        INSTANCE: {"vault": "kv-one", "secret": "api-key", "reason": "leak", "requested_by": "ops@contoso.example"}
+        INSTANCE: {
+            "vault": "kv-one",
+            "secret": "api-key",
+            "reason": "leak",
+            "requested_by": "ops@contoso.example",
+            "digest": False,
+        }
     }
 
 

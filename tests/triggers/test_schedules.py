@@ -1,0 +1,48 @@
+"""The timers: what each starts, and that it starts it once."""
+
+import importlib
+
+import azure.functions as func
+import pytest
+
+from rekey import names
+from tests.triggers.durable import FakeDurable, body_of, functions
+
+pytestmark = pytest.mark.usefixtures("app_settings")
+
+TIMERS = {f"{name}_timer": name for name in ("rotate_due", "reconcile", "purge_history", "deliver_notices")}
+
+
+class Tick(func.TimerRequest):
+    """A timer that fires on time."""
+
+    past_due = False
+
+
+async def fire(timer: str, durable: FakeDurable) -> None:
+    """Call a timer's function as the host does."""
+    schedules = importlib.import_module("triggers.schedules")
+    await body_of(schedules.blueprint, timer)(timer=Tick(), client=durable)
+
+
+def test_each_thing_that_runs_by_itself_has_its_timer() -> None:
+    """The host is told of one timer each, by the schedule that settings say."""
+    found = functions(importlib.import_module("triggers.schedules").blueprint)
+    told = {name: function.get_trigger().get_dict_repr()["schedule"] for name, function in found.items()}
+    assert told.keys() == TIMERS.keys()
+    assert told["rotate_due_timer"] == "0 0 1 * * *"
+
+
+@pytest.mark.parametrize(("timer", "orchestrator"), TIMERS.items())
+async def test_a_timer_starts_its_one_instance(timer: str, orchestrator: str, durable: FakeDurable) -> None:
+    """The instance is named like the orchestrator."""
+    await fire(timer, durable)
+    assert durable.started == {orchestrator: None}
+    assert durable.instances[orchestrator].name == orchestrator
+
+
+async def test_what_is_still_at_it_is_not_started_again(durable: FakeDurable) -> None:
+    """A sweep that takes longer than a day goes on alone."""
+    durable.put(names.ROTATE_DUE, "RUNNING", name=names.ROTATE_DUE)
+    await fire("rotate_due_timer", durable)
+    assert durable.started == {}
