@@ -98,6 +98,7 @@ class Stack:
 
     def _host(self) -> Process:
         env = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        env |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **self.settings, **self.environment}
+        own = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "LOCAL_HOST_DATA": str(self.folder / "host")}
+        env |= {**own, **self.settings, **self.environment}
         command = [sys.executable, "-m", "local.host", "start", "--port", str(self.host_port)]
         return Process(command, log=self.folder / "host.log", cwd=ROOT, env=env)

@@ -2,11 +2,14 @@
 
 It behaves as `func start --port N` does: it reads host.json and local.settings.json (the real environment wins),
 loads `function_app.py` in a process of its own, serves HTTP triggers and the durable HTTP management API, polls
-queue triggers, and drives orchestrations on an engine in memory. SIGTERM or SIGINT ends all of it.
+queue triggers, fires timers, and drives orchestrations on an engine in memory. SIGTERM or SIGINT ends all of it.
 
 What it doesn't imitate: function keys (HTTP functions of level function or admin are answered without a key, the
-management API too), scale-out, output bindings other than the HTTP response, and timers, which fire only by hand:
-`POST /admin/functions/{name}`. A queue that a trigger names is created if it is missing; Azure doesn't do that.
+management API too), scale-out, output bindings other than the HTTP response, and time zones: timers go by UTC. A queue
+that a trigger names is created if it is missing; Azure doesn't do that.
+
+What outlives the host is in the folder `LOCAL_HOST_DATA` (default: `.durable` in the app's folder): the last occurrence
+of each timer, so that one that was missed is made up for.
 
 For tests, `GET /admin/local/durable-store` returns everything the engine stores, and these switches, all off by
 default, make it misbehave as distributed systems do:

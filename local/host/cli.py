@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from local.host.admin import VERSION
 from local.host.composition import Host
-from local.host.front import VERSION
 from local.host.logs import write_logs
 from local.host.routes import RouteError
 from local.host.settings import SettingsError, read_settings

@@ -4,20 +4,21 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from typing import Any
 from uuid import uuid4
 
 import uvicorn
 
+from local.host.admin import Admin
 from local.host.backend import LocalBackend
 from local.host.front import Front
-from local.host.functions import FunctionInfo, durable_names
+from local.host.functions import durable_names
+from local.host.listeners import Listeners
 from local.host.management import BASE_PATH, Management
-from local.host.queues import QueueListener, open_listener
 from local.host.settings import HostSettings
-from local.host.supervisor import NoWorkerError, Supervisor, WorkerLostError
-from local.host.wire import Done, QueueCall, WorkerOptions
+from local.host.supervisor import Supervisor
+from local.host.wire import WorkerOptions
 
 _FOUR_MEBIBYTES = 4 * 1024 * 1024
 
@@ -48,10 +49,12 @@ class Host:
         try:
             if await _unless(stop, self._supervisor.start()):
                 return
-            listeners = self._listeners()
-            server = _Server(uvicorn.Config(self._front().app, lifespan="off", log_config=None, access_log=False))
+            listeners = Listeners(self._supervisor, self._settings)
+            server = _Server(
+                uvicorn.Config(self._front(listeners).app, lifespan="off", log_config=None, access_log=False)
+            )
             serving = asyncio.create_task(server.serve([self._listening]))
-            tasks = [serving, *(asyncio.create_task(listener.listen()) for listener in listeners)]
+            tasks = [serving, *map(asyncio.create_task, listeners.listen())]
             while not server.started and not serving.done():  # noqa: ASYNC110 (uvicorn has no event for it)
                 await asyncio.sleep(0.01)
             print(f"\nHost listening on http://127.0.0.1:{self._settings.port}\n", flush=True)
@@ -63,34 +66,21 @@ class Host:
             await asyncio.gather(*tasks, return_exceptions=True)
             self._backend.stop(0)
 
-    def _front(self) -> Front:
+    def _front(self, listeners: Listeners) -> Front:
         functions = self._supervisor.functions
         management = Management(
             self._backend, query=self._query, orchestrators=durable_names(functions, "orchestrationTrigger")
         )
-        front = Front(self._supervisor, self._backend, management, self._settings.route_prefix)
+        admin = Admin(self._supervisor, listeners, self._settings)
+        front = Front(self._supervisor, self._backend, management, admin, self._settings.route_prefix)
         print("\nFunctions:\n", flush=True)
         for info in functions.values():
             print(f"    {info.name}: {front.describe(info, self._settings.port)}", flush=True)
             for binding in info.unsupported:
                 print(f"        {binding['name']}: {binding['type']} output is not carried out here", flush=True)
+        for error in listeners.errors.values():
+            print(f"    {error}", flush=True)
         return front
-
-    def _listeners(self) -> list[QueueListener]:
-        return [
-            open_listener(info, self._settings.queues, self._settings.environment, self._runner(info))
-            for info in self._supervisor.functions.values()
-            if info.trigger["type"] == "queueTrigger"
-        ]
-
-    def _runner(self, info: FunctionInfo) -> Callable[[QueueCall], Awaitable[bool]]:
-        async def run(call: QueueCall) -> bool:
-            try:
-                return isinstance(await self._supervisor.call(info.name, call), Done)
-            except (WorkerLostError, NoWorkerError):
-                return False
-
-        return run
 
     def _worker_options(self, channel: int) -> WorkerOptions:
         return WorkerOptions(

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.host.admin import Admin
 from local.host.backend import LocalBackend
 from local.host.functions import FunctionInfo
 from local.host.instances import dump
@@ -16,18 +16,17 @@ from local.host.management import Management
 from local.host.routes import Route as FunctionRoute
 from local.host.routes import compile_route, find_route
 from local.host.supervisor import NoWorkerError, Supervisor, WorkerLostError
-from local.host.wire import HttpCall, QueueCall, TimerCall
+from local.host.wire import HttpCall
 from local.host.wire import Response as FunctionResponse
 
-VERSION = "4.1000.0-local"
 _METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"]
 
 
 def http_routes(functions: Mapping[str, FunctionInfo], prefix: str) -> list[FunctionRoute]:
-    """Return the routes of the HTTP triggers, prefix included; RouteError if one isn't understood."""
+    """Return the routes of the HTTP triggers that are enabled, prefix included; RouteError if one isn't understood."""
     routes = []
     for name, info in functions.items():
-        if info.trigger["type"] == "httpTrigger":
+        if info.trigger["type"] == "httpTrigger" and not info.disabled:
             path = f"{prefix}/{info.trigger.get('route') or name}".strip("/")
             routes.append(compile_route(name, path, info.trigger.get("methods") or ()))
     return routes
@@ -36,26 +35,25 @@ def http_routes(functions: Mapping[str, FunctionInfo], prefix: str) -> list[Func
 class Front:
     """The ASGI application of the host."""
 
-    def __init__(self, supervisor: Supervisor, backend: LocalBackend, management: Management, prefix: str) -> None:
+    def __init__(
+        self, supervisor: Supervisor, backend: LocalBackend, management: Management, admin: Admin, prefix: str
+    ) -> None:
         self._supervisor = supervisor
         self._backend = backend
         self._routes = http_routes(supervisor.functions, prefix)
         self.app = Starlette(
             routes=[
                 *management.routes(),
-                Route("/admin/host/status", self.host_status),
-                Route("/admin/host/ping", lambda _: Response()),
-                Route("/admin/functions", self.list_functions),
-                Route("/admin/functions/{name}", self.run_function, methods=["POST"]),
+                *admin.routes(),
                 Route("/admin/local/durable-store", self.durable_store),
                 Route("/{path:path}", self.http_trigger, methods=_METHODS),
             ]
         )
 
     def describe(self, info: FunctionInfo, port: int) -> str:
-        """Return how a function is reached, as Core Tools prints it; a timer says that it doesn't run by itself."""
-        if info.trigger["type"] == "timerTrigger":
-            return f"timerTrigger (fires only by hand: POST /admin/functions/{info.name})"
+        """Return how a function is reached, as Core Tools prints it, and whether it is disabled."""
+        if info.disabled:
+            return f"{info.trigger['type']} (disabled)"
         for route in self._routes:
             if route.function == info.name:
                 return f"[{','.join(sorted(route.methods)) or '*'}] http://localhost:{port}/{route.template}"
@@ -82,31 +80,6 @@ class Front:
         except NoWorkerError:
             return Response(status_code=503)
         return _answer(outcome) if isinstance(outcome, FunctionResponse) else Response(status_code=500)
-
-    async def host_status(self, _: Request) -> Response:
-        """Say that the host runs, and which process holds the app (null between two)."""
-        functions = len(self._supervisor.functions)
-        pid = self._supervisor.pid
-        return JSONResponse({"state": "Running", "version": VERSION, "workerPid": pid, "functions": functions})
-
-    async def list_functions(self, _: Request) -> Response:
-        """List the functions with their bindings."""
-        functions = self._supervisor.functions.values()
-        return JSONResponse([{"name": info.name, "config": {"bindings": info.bindings}} for info in functions])
-
-    async def run_function(self, request: Request) -> Response:
-        """Fire a timer or queue trigger by hand, body {"input": "..."}: 202 at once, as the real host."""
-        name = request.path_params["name"]
-        info = self._supervisor.functions.get(name)
-        if info is None:
-            return Response(status_code=404)
-        kind = info.trigger["type"]
-        if kind not in {"timerTrigger", "queueTrigger"}:
-            return JSONResponse({"Message": f"{kind} can't be fired by hand"}, 400)
-        body: Any = await request.json() if await request.body() else {}
-        text = str(body.get("input") or "")
-        call = TimerCall() if kind == "timerTrigger" else QueueCall(text.encode(), {"DequeueCount": 1})
-        return Response(status_code=202, background=BackgroundTask(self._supervisor.call, name, call))
 
     async def durable_store(self, _: Request) -> Response:
         """Return everything that the engine stores."""

@@ -19,6 +19,8 @@ class FunctionInfo(msgspec.Struct, frozen=True):
 
     name: str
     bindings: list[dict[str, Any]]
+    disabled: bool = False
+    """Nothing fires it; by hand it runs all the same, as in the real host."""
 
     @property
     def trigger(self) -> Mapping[str, Any]:
@@ -37,5 +39,13 @@ def durable_names(functions: Mapping[str, FunctionInfo], trigger_type: str) -> d
     return {
         str(info.trigger.get(DURABLE_TRIGGERS[trigger_type]) or name).lower(): name
         for name, info in functions.items()
-        if info.trigger["type"] == trigger_type
+        if info.trigger["type"] == trigger_type and not info.disabled
     }
+
+
+def is_disabled(name: str, environment: Mapping[str, str]) -> bool:
+    """Whether AzureWebJobs.<name>.Disabled is true or 1; names are compared without case, `__` may stand for a dot."""
+    wanted = f"azurewebjobs.{name}.disabled".lower()
+    settings = {key.lower(): value for key, value in environment.items()}
+    value = settings.get(wanted) or settings.get(wanted.replace(".", "__")) or ""
+    return value.lower() in {"1", "true"}

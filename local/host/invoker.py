@@ -16,7 +16,7 @@ from azure.functions.decorators.core import BindingDirection
 from azure_functions_runtime import handle_event, loader, native_invocation
 from azure_functions_runtime.bindings import datumdef, meta  # type: ignore[import-untyped]
 
-from local.host.functions import FunctionInfo
+from local.host.functions import FunctionInfo, is_disabled
 
 # The only part of the protobuf module that indexing looks at.
 _PROTOS = SimpleNamespace(
@@ -52,7 +52,7 @@ class Invoker:
         for function in loader.index_function_app(str(script)):
             info = handle_event._functions.add_indexed_function(function=function, protos=_PROTOS)  # noqa: SLF001
             self._loaded[info.name] = info
-            self.functions[info.name] = FunctionInfo(info.name, _bindings(function))
+            self.functions[info.name] = FunctionInfo(info.name, _bindings(function), is_disabled(info.name, os.environ))
 
     async def invoke(
         self, name: str, inputs: Sequence[tuple[str, Any]], metadata: Mapping[str, Any] | None = None

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-_TIMESPAN = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?")
+from local.host.timespans import NotTimeSpanError, parse_timespan
+
 _OVERRIDE = "AzureFunctionsJobHost__"
 _LEVELS = {
     "trace": logging.DEBUG,
@@ -51,6 +52,8 @@ class HostSettings:
     lease_seconds: float
     log_level: int
     queues: QueueSettings
+    data_folder: Path
+    """What outlives the host is kept here: LOCAL_HOST_DATA, `.durable` in the app's folder if that isn't set."""
     environment: Mapping[str, str]
 
 
@@ -68,6 +71,7 @@ def read_settings(folder: Path, port: int, environ: Mapping[str, str] = os.envir
         lease_seconds=float(environment.get("LOCAL_HOST_LEASE_SECONDS", "300")),
         log_level=_log_level(environment.get("LOCAL_HOST_LOG_LEVEL", "Information")),
         queues=_queue_settings(_section(host, "extensions", "queues")),
+        data_folder=Path(environment.get("LOCAL_HOST_DATA") or folder / ".durable").absolute(),
         environment=environment,
     )
 
@@ -85,11 +89,10 @@ def resolve(expression: str, environment: Mapping[str, str]) -> str:
 
 def timespan(text: str) -> float:
     """Return the seconds of a .NET TimeSpan such as 00:01:30 or 1.00:00:00; SettingsError if it isn't one."""
-    match = _TIMESPAN.fullmatch(text)
-    if match is None:
-        raise SettingsError(f"{text!r} is not a time span; expected [days.]hours:minutes:seconds")
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    try:
+        return parse_timespan(text).total_seconds()
+    except NotTimeSpanError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _queue_settings(section: Mapping[str, Any]) -> QueueSettings:

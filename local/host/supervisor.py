@@ -17,12 +17,10 @@ from local.host.wire import (
     Call,
     Done,
     Failure,
-    HttpCall,
+    FunctionCall,
     Loaded,
     LoadFailed,
-    QueueCall,
     Response,
-    TimerCall,
     WorkerOptions,
     receive_from_worker,
     send,
@@ -73,7 +71,7 @@ class _Worker:
         self._listener = asyncio.create_task(self._listen())
         return message.functions
 
-    async def call(self, function: str, what: HttpCall | QueueCall | TimerCall) -> Response | Done | Failure:
+    async def call(self, function: str, what: FunctionCall) -> Response | Done | Failure:
         """Run a function; WorkerLostError if the process dies meanwhile."""
         if self._listener is None or self._listener.done():
             raise WorkerLostError("the worker process died")
@@ -130,7 +128,7 @@ class Supervisor:
         await self._start_worker()
         self._watch = asyncio.create_task(self._keep_alive())
 
-    async def call(self, function: str, what: HttpCall | QueueCall | TimerCall) -> Response | Done | Failure:
+    async def call(self, function: str, what: FunctionCall) -> Response | Done | Failure:
         """Run a function in the worker, waiting for one if need be; WorkerLostError, NoWorkerError."""
         try:
             await asyncio.wait_for(self._ready.wait(), _READY_SECONDS)

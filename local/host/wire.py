@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+from typing import Any
 
 import msgspec
 
@@ -38,7 +39,18 @@ class QueueCall(msgspec.Struct, frozen=True, tag=True):
 
 
 class TimerCall(msgspec.Struct, frozen=True, tag=True):
-    """A timer that was fired by hand."""
+    """An occurrence of a timer; `info` is the JSON object that the function gets."""
+
+    info: dict[str, Any]
+
+
+class ActivityCall(msgspec.Struct, frozen=True, tag=True):
+    """An activity that is run by hand; `text` is its input in JSON."""
+
+    text: str
+
+
+type FunctionCall = HttpCall | QueueCall | TimerCall | ActivityCall
 
 
 class Call(msgspec.Struct, frozen=True, tag=True):
@@ -46,7 +58,7 @@ class Call(msgspec.Struct, frozen=True, tag=True):
 
     id: int
     function: str
-    what: HttpCall | QueueCall | TimerCall
+    what: FunctionCall
 
 
 class Loaded(msgspec.Struct, frozen=True, tag=True):

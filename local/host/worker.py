@@ -19,14 +19,15 @@ from local.host.invoker import FunctionError, Invoker, datum
 from local.host.logs import write_logs
 from local.host.names import resolve_localhost
 from local.host.wire import (
+    ActivityCall,
     Answer,
     Call,
     Done,
     Failure,
+    FunctionCall,
     HttpCall,
     Loaded,
     LoadFailed,
-    QueueCall,
     Response,
     TimerCall,
     WorkerOptions,
@@ -74,11 +75,13 @@ class _Worker:
         return _response(result) if isinstance(call.what, HttpCall) else Done()
 
 
-def _trigger_value(what: HttpCall | QueueCall | TimerCall) -> tuple[Any, dict[str, Any]]:
+def _trigger_value(what: FunctionCall) -> tuple[Any, dict[str, Any]]:
     if isinstance(what, HttpCall):
         return _http_request(what), {}
     if isinstance(what, TimerCall):
-        return datum(json.dumps({"IsPastDue": False, "Schedule": {}, "ScheduleStatus": None}), "json"), {}
+        return datum(json.dumps(what.info), "json"), {}
+    if isinstance(what, ActivityCall):
+        return datum(what.text or "null", "json"), {}
     metadata = {
         name: datum(value, "int" if isinstance(value, int) else "string") for name, value in what.metadata.items()
     }

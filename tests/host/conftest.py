@@ -22,7 +22,8 @@ def make_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
         if faults is not None:
             (folder / "faults.json").write_text(json.dumps(faults))
             environment["LOCAL_HOST_KILL_FILE"] = str(folder / "faults.json")
-        settings = {"SAMPLE_QUEUE": "unused", "SAMPLE_STORAGE": _NO_STORAGE, **environment}
+        never = {"SAMPLE_SCHEDULE": "0 0 0 30 2 *"}
+        settings = {"SAMPLE_QUEUE": "unused", "SAMPLE_STORAGE": _NO_STORAGE, **never, **environment}
         made.append(RunningHost(folder, settings))
         return made[-1]
 

@@ -1,4 +1,4 @@
-"""HTTP triggers and /admin, through a running host."""
+"""HTTP triggers, through a running host."""
 
 from tests.host.hosting import RunningHost
 
@@ -50,28 +50,3 @@ def test_failing_function_is_500_and_logged(host: RunningHost) -> None:
 def test_names_under_localhost_are_this_machine(host: RunningHost) -> None:
     """The app resolves any name that ends in .localhost to loopback."""
     assert host.http.get("/api/resolve?host=some.vault.localhost").text == "127.0.0.1"
-
-
-def test_status_names_the_worker(host: RunningHost) -> None:
-    """The status has the worker's pid, which was printed too, and counts the functions."""
-    status = host.http.get("/admin/host/status").json()
-    assert status["state"] == "Running"
-    assert f"Worker process started (pid {status['workerPid']})" in host.process.output()
-    functions = host.http.get("/admin/functions").json()
-    assert len(functions) == status["functions"]
-    assert {"greet", "take", "nightly", "steps", "step"} <= {function["name"] for function in functions}
-
-
-def test_timer_fires_by_hand(host: RunningHost) -> None:
-    """Posting to /admin/functions runs a timer's function; other triggers are refused."""
-    assert "fires only by hand" in host.process.output()
-    assert host.http.post("/admin/functions/nightly", json={}).status_code == 202
-    assert host.wait_notes("timer", 1)[0]["late"] is False
-    assert host.http.post("/admin/functions/greet", json={}).status_code == 400
-    assert host.http.post("/admin/functions/unknown", json={}).status_code == 404
-
-
-def test_queue_function_runs_by_hand(host: RunningHost) -> None:
-    """Posting an input to /admin/functions runs a queue function with it."""
-    assert host.http.post("/admin/functions/take", json={"input": "by hand"}).status_code == 202
-    host.wait_notes("message", 1, body="by hand", count=1)

@@ -90,6 +90,12 @@ def nightly(timer: func.TimerRequest) -> None:
     note("timer", late=timer.past_due)
 
 
+@app.timer_trigger(arg_name="timer", schedule="%SAMPLE_SCHEDULE%", run_on_startup="SAMPLE_AT_START" in os.environ)
+def often(timer: func.TimerRequest) -> None:
+    told: Any = timer  # azure.functions declares its base class only
+    note("often", late=told.past_due, schedule=told.schedule, status=told.schedule_status)
+
+
 @app.orchestration_trigger(context_name="context")
 def steps(context: OrchestrationContext, given: Any) -> Steps:
     """Run the activity `step` once for each label."""
