@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from rekey.model import ConsumerResult, CredentialRef, Notice, NoticeKind, Reason
+from rekey.model import ConsumerResult, CredentialRef, Finding, Notice, NoticeKind, Reason
 from rekey.notices.render import render
 
 _HOW_TO_CALL = "usage: python -m local.preview_notices DIR"
@@ -40,6 +40,64 @@ _FAILED_CONSUMER = ConsumerResult(
     code="consumer-forbidden",
     message="Azure DevOps refused the change: the identity may not edit this service connection.",
     what_to_do="Give Rekey's identity the Administrator role on the connection, then choose retry.",
+)
+_ORPHAN = Finding(
+    code="orphaned-password",
+    subject="application Shop deployment, password 5b1f0c7e",
+    message="Rekey made it in a rotation that is over, and nothing refers to it. It was removed.",
+)
+_NO_END = Finding(
+    code="no-expiry",
+    vault="kv-shop",
+    secret="shop-deploy",  # noqa: S106 (a secret's name)
+    message="The newest version has no expiry date, so that Key Vault never says that it ends.",
+    what_to_do="Set the expiry of the credential on the newest version of the secret.",
+)
+_SWEEP = Notice(
+    kind=NoticeKind.SWEEP,
+    rotation_id="b7a0f3c2-5f0c-4b6d-8a37-2f1de0a8c1e4",
+    vault="",
+    secret="",
+    to=("ops@contoso.example",),
+    counts={"looked at": 1204, "started": 12, "running already": 1},
+    findings=(
+        Finding(
+            code="not-started",
+            vault="kv-shop",
+            secret="shop-deploy",  # noqa: S106 (a secret's name)
+            message="The rotation could not be started: the instance is suspended.",
+            what_to_do="Resume or terminate the instance rotate.kv-shop.shop-deploy.",
+        ),
+        _NO_END,
+        replace(_NO_END, secret="shop-search"),  # noqa: S106 (a secret's name)
+    ),
+)
+_NEWS = Finding(
+    code=NoticeKind.SWITCHED,
+    vault="kv-shop",
+    secret="shop-deploy",  # noqa: S106 (a secret's name)
+    message=(
+        "New version 0c3f9f6f4e1b4c0f9a2f6d1f4b7f2f10. The old password works until"
+        " Saturday, 28 November 2026, 09:30 UTC."
+    ),
+)
+_DIGEST = Notice(
+    kind=NoticeKind.DIGEST,
+    rotation_id="c40b8f8c-0f3a-5a55-9d0c-7f0f8f3f1b11",
+    vault="",
+    secret="",
+    to=("dana@contoso.example",),
+    findings=(
+        _NEWS,
+        replace(_NEWS, code=NoticeKind.DONE, secret="shop-search", message="It was retired."),  # noqa: S106 (as above)
+        Finding(
+            code=NoticeKind.NEEDS_YOU,
+            vault="kv-shop",
+            secret="warehouse-deploy",  # noqa: S106 (a secret's name)
+            message="Step update_consumer: Azure DevOps refused the change (consumer-forbidden).",
+            what_to_do="Give Rekey's identity the Administrator role on the connection, then choose retry.",
+        ),
+    ),
 )
 
 
@@ -82,6 +140,11 @@ def samples() -> dict[NoticeKind, Notice]:
             what_to_do="Correct rekey-lifetime and start again.",
             remarks=(),
         ),
+        NoticeKind.SWEEP: _SWEEP,
+        NoticeKind.RECONCILE: replace(
+            _SWEEP, kind=NoticeKind.RECONCILE, findings=(_ORPHAN, _NO_END), counts={"records looked at": 88}
+        ),
+        NoticeKind.DIGEST: _DIGEST,
     }
 
 

@@ -7,6 +7,7 @@ from rekey.settings import Settings
 
 _FOR_THIRD_PARTIES = frozenset({NoticeKind.SWITCHED})
 _FOR_OPERATORS = frozenset({NoticeKind.NEEDS_YOU, NoticeKind.FAILED, NoticeKind.BAD_POLICY})
+_FOR_OPERATORS_ALONE = frozenset({NoticeKind.SWEEP, NoticeKind.RECONCILE})
 
 
 def recipients(
@@ -21,7 +22,10 @@ def recipients(
 
     `owners` and `notify` are the policy's, `application_owners` what Graph let us read (often nothing).
     Third parties are no substitute for an owner: where no owner is left, the operators are told as well.
+    What names the secrets of many goes to operators alone, whatever else is given.
     """
+    if kind in _FOR_OPERATORS_ALONE:
+        return distinct(settings.operators)
     responsible = allowed((*owners, *application_owners), settings)
     told = list(responsible)
     if kind in _FOR_THIRD_PARTIES:

@@ -8,6 +8,7 @@ import jinja2
 import msgspec
 
 from rekey.model import ConsumerResult, Notice, NoticeKind, Reason
+from rekey.notices.findings import groups, urgent
 from rekey.notices.wording import moment, presentable, wrapped
 
 LONGEST_SUBJECT = 150
@@ -23,6 +24,8 @@ _SUBJECTS = {
     NoticeKind.NEEDS_YOU: "needs you: {name}",
     NoticeKind.BAD_POLICY: "bad policy: {name} is not rotated until its tags are corrected",
 }
+_DIGESTS = frozenset({NoticeKind.SWEEP, NoticeKind.RECONCILE, NoticeKind.DIGEST})
+"""Kinds that are about no single secret."""
 
 _REASONS: dict[str, str] = {
     Reason.EVENT: "Key Vault said that it expires soon",
@@ -58,6 +61,7 @@ def render(notice: Notice) -> Mail:
         "title": _title(shown),
         "noun": _noun(shown),
         "facts": _facts(shown),
+        "groups": groups(shown),
         "consumers": [(c, _state(c, shown.kind)) for c in shown.consumers],
         "read_command": _read_command(shown),
         "old_until": moment(shown.old_valid_until) if shown.old_valid_until else "",
@@ -80,6 +84,29 @@ def _environment() -> jinja2.Environment:
 
 
 def _title(notice: Notice) -> str:
+    return _title_of_many(notice) if notice.kind in _DIGESTS else _title_of_one(notice)
+
+
+def _title_of_many(notice: Notice) -> str:
+    found, act = _counted(len(notice.findings), "finding"), urgent(notice)
+    match notice.kind:
+        case NoticeKind.SWEEP:
+            started = notice.counts.get("started", 0)
+            done = f"{_counted(started, 'rotation')} started" if started else "nothing was started"
+            return f"nightly sweep: {done}, {found}" if notice.findings else f"nightly sweep: {done}"
+        case NoticeKind.RECONCILE:
+            return f"nightly check: {found}" if notice.findings else "nightly check: all is well"
+        case _:
+            secrets = len({(f.vault, f.secret, f.subject) for f in notice.findings})
+            news = f"news: {_counted(secrets, 'secret')}"
+            return f"{news}, {act} to act on" if act else news
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _title_of_one(notice: Notice) -> str:
     name = f"{notice.vault}/{notice.secret}"
     pattern, noun = _SUBJECTS[notice.kind], _noun(notice)
     room = LONGEST_SUBJECT - len("[Rekey] ") - len(pattern.format(name="", noun=noun))
@@ -96,8 +123,9 @@ def _noun(notice: Notice) -> str:
 
 def _facts(notice: Notice) -> list[Fact]:
     noun, old = _noun(notice), notice.old_valid_until
+    counts = ((label[:1].upper() + label[1:], str(number)) for label, number in notice.counts.items())
     rows = (
-        ("Secret", f"{notice.vault}/{notice.secret}"),
+        ("Secret", f"{notice.vault}/{notice.secret}" if notice.secret else ""),
         ("Issued for", _issued_for(notice)),
         ("Why now", _REASONS.get(notice.reason, notice.reason)),
         ("New version", notice.new_version),
@@ -106,6 +134,7 @@ def _facts(notice: Notice) -> list[Fact]:
         ("Step", notice.failed_step),
         ("What happened", notice.message),
         ("Code", notice.code),
+        *counts,
     )
     return [Fact(label, value) for label, value in rows if value]
 

@@ -76,7 +76,7 @@ def _each_string(value: Any, field: str = "") -> Any:
             line = one_line(value)
             return line if field in TRUSTED else unlinked(line)
         case dict():
-            return {key: _each_string(item, key) for key, item in value.items()}
+            return {unlinked(one_line(key)): _each_string(item, key) for key, item in value.items()}
         case list() | tuple():
             return [_each_string(item, field) for item in value]
         case _:

@@ -19,10 +19,12 @@ OPERATOR = "Ops@operators.example"
         (NoticeKind.FAILED, (OWNER, APP_OWNER, OPERATOR)),
         (NoticeKind.NEEDS_YOU, (OWNER, APP_OWNER, OPERATOR)),
         (NoticeKind.BAD_POLICY, (OWNER, APP_OWNER, OPERATOR)),
+        (NoticeKind.SWEEP, (OPERATOR,)),
+        (NoticeKind.RECONCILE, (OPERATOR,)),
     ],
 )
 def test_each_kind_goes_to_those_it_concerns(kind: NoticeKind, told: tuple[str, ...], settings: Settings) -> None:
-    """Owners hear everything, third parties only of the switch, operators only when somebody has to act."""
+    """Owners hear everything, third parties only of the switch, operators when somebody has to act."""
     found = recipients(kind, owners=[OWNER], notify=[THIRD], application_owners=[APP_OWNER], settings=settings)
     assert found == told
 

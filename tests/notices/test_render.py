@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from local.preview_notices import main, samples
-from rekey.model import ConsumerResult, CredentialRef, Notice, NoticeKind
+from rekey.model import ConsumerResult, CredentialRef, Finding, Notice, NoticeKind
+from rekey.notices.findings import MOST, MOST_OF_A_GROUP
 from rekey.notices.render import LONGEST_SUBJECT, render
 from rekey.notices.wording import moment, one_line, wrapped
 
@@ -58,6 +59,23 @@ FACTS = {
     NoticeKind.BAD_POLICY: (
         "rekey-lifetime: got 'half a year', expected an ISO 8601 duration such as P180D",
         "Correct the tag on the newest version",
+    ),
+    NoticeKind.SWEEP: (
+        "12",
+        "no-expiry (2)",
+        "Resume or terminate the instance rotate.kv-shop.shop-deploy.",
+    ),
+    NoticeKind.RECONCILE: (
+        "orphaned-password (1)",
+        "application Shop deployment, password 5b1f0c7e",
+        "Set the expiry of the credential on the newest version of the secret.",
+    ),
+    NoticeKind.DIGEST: (
+        "Switched: the new credential is in the vault (1)",
+        "0c3f9f6f4e1b4c0f9a2f6d1f4b7f2f10",
+        "works until Saturday, 28 November 2026, 09:30 UTC",
+        "kv-shop/warehouse-deploy",
+        "Give Rekey's identity the Administrator role on the connection, then choose retry.",
     ),
 }
 
@@ -110,6 +128,11 @@ def _everywhere(kind: NoticeKind, text: str) -> Notice:
         message=text,
         what_to_do=text,
         remarks=(text,),
+        findings=(
+            Finding(code=text, vault=text, secret=text, subject=text, message=text, what_to_do=text),
+            Finding(code=text, message=text, what_to_do="other"),
+        ),
+        counts={text: 3},
     )
 
 
@@ -137,11 +160,66 @@ def test_every_mail_names_secret_application_and_facts(kind: NoticeKind) -> None
             NoticeKind.BAD_POLICY,
             "[Rekey] bad policy: kv-shop/shop-deploy is not rotated until its tags are corrected",
         ),
+        (NoticeKind.SWEEP, "[Rekey] nightly sweep: 12 rotations started, 3 findings"),
+        (NoticeKind.RECONCILE, "[Rekey] nightly check: 2 findings"),
+        (NoticeKind.DIGEST, "[Rekey] news: 3 secrets, 1 to act on"),
     ],
 )
 def test_subjects_say_what_happened_to_which_secret(kind: NoticeKind, subject: str) -> None:
     """The subject alone tells whether the mail has to be opened now."""
     assert render(samples()[kind]).subject == subject
+
+
+def _many(kind: NoticeKind, codes: int, each: int) -> Notice:
+    findings = tuple(
+        Finding(code=f"code-{code}", vault="kv", secret=f"s{code}-{number}", message=f"line {number}.")
+        for number in range(each)
+        for code in range(codes)
+    )
+    return replace(samples()[kind], findings=findings)
+
+
+def test_a_night_without_findings_says_so_shortly() -> None:
+    """Whoever reads the subject alone knows that nothing is to be done."""
+    check = render(replace(samples()[NoticeKind.RECONCILE], findings=()))
+    assert check.subject == "[Rekey] nightly check: all is well"
+    assert "everything fits" in check.text
+    assert len(check.text.splitlines()) < 25
+    sweep = replace(samples()[NoticeKind.SWEEP], findings=(), counts={"started": 0})
+    assert render(sweep).subject == "[Rekey] nightly sweep: nothing was started"
+
+
+def test_the_urgent_news_come_first() -> None:
+    """Who has to act reads that first, in whatever order things happened."""
+    for version in (render(samples()[NoticeKind.DIGEST]).text, render(samples()[NoticeKind.DIGEST]).html):
+        assert version.index("warehouse-deploy") < version.index("shop-deploy") < version.index("shop-search")
+
+
+def test_advice_for_all_of_a_group_is_given_once() -> None:
+    """What to do is said once for lines that have it in common, and per line where it differs."""
+    notice = samples()[NoticeKind.SWEEP]
+    advice = "Set the expiry of the credential"
+    assert render(notice).text.count(advice) == 1
+    other = replace(notice.findings[2], what_to_do="Set the expiry of the credential to tomorrow.")
+    assert render(replace(notice, findings=(*notice.findings[:2], other))).text.count(advice) == 2
+
+
+@pytest.mark.parametrize("kind", [NoticeKind.SWEEP, NoticeKind.RECONCILE, NoticeKind.DIGEST])
+def test_long_lists_are_cut_and_counted(kind: NoticeKind) -> None:
+    """A mail shows as much as somebody reads, says how much is left out and where all of it is."""
+    mail = render(_many(kind, codes=1, each=MOST_OF_A_GROUP + 7))
+    for version in (mail.text, _Page(mail.html).text):
+        assert f"code-0 ({MOST_OF_A_GROUP + 7})" in version
+        assert "and 7 more: python -m rekey report" in version
+        assert f"line {MOST_OF_A_GROUP - 1}." in version
+        assert f"line {MOST_OF_A_GROUP}." not in version
+
+
+def test_many_groups_are_cut_as_well() -> None:
+    """However many codes there are, the lines of all of them have a limit, and each code is counted."""
+    text = render(_many(NoticeKind.SWEEP, codes=MOST, each=3)).text
+    assert text.count(": line ") == MOST
+    assert f"code-{MOST - 1} (3)" in text
 
 
 def test_a_credential_left_to_expire_is_not_called_retired() -> None:
