@@ -102,12 +102,15 @@ class EntraGraph:
             select=["id", "appId", "createdDateTime", "displayName", "signInAudience", "passwordCredentials"],
             expand=["owners"],
         )
+        # Not `client.applications_with_app_id`: it writes the id into parameters that all requests of the client share,
+        # and one that waits for its token then asks for the application that somebody else named last.
+        builder = ApplicationsWithAppIdRequestBuilder(self._client.request_adapter, {}, client_id)
         with _translated(f"application {client_id}"):
-            found = await self._client.applications_with_app_id(client_id).get(
-                RequestConfiguration(query_parameters=query)
-            )
+            found = await builder.get(RequestConfiguration(query_parameters=query))
         if found is None or not found.id:
             raise PermanentError("no-application", f"application {client_id}: Graph answered without an object id")
+        if (found.app_id or "").lower() != client_id.lower():
+            raise PermanentError("other-application", f"application {client_id}: Graph answered with {found.app_id}")
         return _application(found)
 
     async def password_rules(self) -> tuple["PasswordRule", ...]:

@@ -1,11 +1,14 @@
 """Passwords of Entra applications against the contract, and what only they have."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
 
 from rekey.credentials.entra_app_password import EntraAppPassword
+from rekey.entra_graph import EntraGraph
 from rekey.errors import NotYetError, PermanentError, RekeyError, UnclearError
 from rekey.model import Facts
 from rekey.ports import NewCredential
@@ -233,3 +236,14 @@ async def test_switched_off_restrictions_are_none(company: Company) -> None:
     """A restriction whose state is disabled restricts nothing."""
     await _restrict(company, {"restrictionType": "passwordAddition", "state": "disabled"})
     assert (await _facts(company)).longest is None
+
+
+async def test_rotations_at_once_each_look_at_their_own_application(company: Company) -> None:
+    """Many that ask for the first time at once, and wait for the same token, each get their own application."""
+    owned: dict[str, Any] = {"owners": ["rekey"], "passwords": [{"display_name": "by hand", "days": 20}]}
+    seeded = await company.azure.seed({"applications": {f"at-once-{number}": owned for number in range(5)}})
+    asked = {name: told["client_id"] for name, told in seeded["applications"].items() if name.startswith("at-once-")}
+    graph = EntraGraph(company.clients.graph())
+    found = await asyncio.gather(*(graph.application(client_id) for client_id in asked.values()))
+    assert len(asked) == 5
+    assert [application.display_name for application in found] == list(asked)
