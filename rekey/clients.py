@@ -101,9 +101,14 @@ class Clients:
         token = await self.credential(plane).get_token(f"{self.settings.cloud.graph}/.default")
         return _claims(token.token)
 
-    async def remember[T](self, name: str, seconds: float, ask: "Callable[[], Awaitable[T]]") -> T:
-        """Return what `ask` answered within the last `seconds`, asking if need be; errors are not remembered."""
-        known = self._known.get(name)
+    async def remember[T](
+        self, name: str, seconds: float, ask: "Callable[[], Awaitable[T]]", *, anew: bool = False
+    ) -> T:
+        """Return what `ask` answered within the last `seconds`, asking if need be; errors are not remembered.
+
+        `anew` asks in any case, for whoever wants to see what is there now; what it answers is remembered.
+        """
+        known = None if anew else self._known.get(name)
         if known is None or known[0] < time.monotonic():
             known = (time.monotonic() + seconds, await ask())
             self._known[name] = known
@@ -278,6 +283,14 @@ def _with_graph_middleware(client: "httpx.AsyncClient") -> "httpx.AsyncClient":
         client=client, options=options
     )
     return with_middleware
+
+
+def signed_in_token(audience: str) -> str:
+    """Return an access token of whoever is signed in to the Azure CLI, for a command; azure-core's errors."""
+    from azure.identity import AzureCliCredential
+
+    with AzureCliCredential() as credential:
+        return credential.get_token(f"{audience.rstrip('/')}/.default").token
 
 
 @functools.cache
