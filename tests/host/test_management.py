@@ -1,5 +1,6 @@
 """The durable HTTP management API and the durable client, through a running host."""
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
@@ -122,15 +123,15 @@ def test_restart_takes_a_new_id_by_default(host: RunningHost) -> None:
 
 
 def test_instances_are_listed_by_status(host: RunningHost) -> None:
-    """The list filters by status and prefix, hides inputs unless asked, and pages by a continuation token."""
+    """The list filters by status, prefix and time, hides inputs if asked, and pages by a continuation token."""
     for number in range(3):
         host.wait_status(host.begin("steps", [f"l{number}"], f"listed-{number}"))
     query = {"runtimeStatus": "Completed,Failed", "instanceIdPrefix": "listed-", "top": "2"}
-    first = host.http.get(f"{DURABLE}/instances", params=query)
+    first = host.http.get(f"{DURABLE}/instances", params={**query, "showInput": "false"})
     assert [entry["instanceId"] for entry in first.json()] == ["listed-0", "listed-1"]
     assert first.json()[0]["input"] is None
     token = {"x-ms-continuation-token": first.headers["x-ms-continuation-token"]}
-    second = host.http.get(f"{DURABLE}/instances", params={**query, "showInput": "true"}, headers=token)
+    second = host.http.get(f"{DURABLE}/instances", params=query, headers=token)
     assert [entry["input"] for entry in second.json()] == [["l2"]]
     running = host.http.get(f"{DURABLE}/instances", params={**query, "runtimeStatus": "Running"})
     assert running.json() == []
@@ -138,6 +139,9 @@ def test_instances_are_listed_by_status(host: RunningHost) -> None:
     assert host.http.get(f"{DURABLE}/instances", params=past).json() == []
     since = {**query, "createdTimeFrom": "2020-01-01T00:00:00Z", "top": "nonsense"}
     assert len(host.http.get(f"{DURABLE}/instances", params=since).json()) == 3
+    # The real API reads status names with their capitals, and takes no known name for no filter.
+    unknown = {**query, "runtimeStatus": "running", "top": "3"}
+    assert len(host.http.get(f"{DURABLE}/Instances/", params=unknown).json()) == 3
 
 
 def test_purged_instance_is_gone(host: RunningHost) -> None:
@@ -204,3 +208,66 @@ def test_durable_store_shows_everything(host: RunningHost, canary: str) -> None:
     else:
         host.wait_status(host.begin("steps", [canary]))
     assert canary in host.http.get("/admin/local/durable-store").text
+
+
+def test_many_are_purged_by_time_and_status(make_host: Callable[..., RunningHost]) -> None:
+    """Purging by filter takes what has ended, of the statuses named; 404 if that is nothing, 400 without a time."""
+    host = make_host().start()
+    for number in range(2):
+        host.wait_status(host.begin("steps", [], f"done-{number}"))
+    host.wait_status(host.begin("fail", {"why": "purge"}, "failed"), "Failed")
+    host.wait_status(host.begin("wait", None, "running"), "Running")
+    path, since = f"{DURABLE}/instances", {"createdTimeFrom": "2020-01-01"}
+    assert host.http.delete(path, params={"runtimeStatus": "Completed"}).status_code == 400
+    assert host.http.delete(path, params={**since, "createdTimeTo": "2020-01-02"}).status_code == 404
+    assert host.http.delete(path, params={**since, "runtimeStatus": "Terminated,Failed"}).json() == {
+        "instancesDeleted": 1
+    }
+    assert host.http.delete(path, params=since).json() == {"instancesDeleted": 2}
+    assert host.http.delete(path, params=since).status_code == 404
+    assert [entry["instanceId"] for entry in host.http.get(path).json()] == ["running"]
+
+
+def test_rewound_instance_goes_on_from_what_failed(host: RunningHost) -> None:
+    """A failed instance, children included, runs what failed again and keeps what had succeeded; others are refused."""
+    instance = host.begin("fail_below", {"why": "rewind"})
+    path = f"{DURABLE}/instances/{instance}/rewind?reason=fixed"
+    host.wait_status(instance, "Failed")
+    host.folder.joinpath("defused-rewind").touch()
+    assert host.http.post(path).status_code == 202
+    assert host.wait_status(instance)["output"] == ["before:1", "defused"]
+    assert host.http.post(path).status_code == 410
+    assert host.http.post(f"{DURABLE}/instances/nobody/rewind").status_code == 404
+    running = host.begin("wait")
+    host.wait_status(running, "Running")
+    assert host.http.post(f"{DURABLE}/instances/{running}/rewind").status_code == 400
+
+
+def test_start_waits_for_the_end_if_asked(host: RunningHost) -> None:
+    """With both times a start answers the output, a failure's status, or the links when the time is over."""
+    path, times = f"{DURABLE}/orchestrators", {"timeout": "20", "pollingInterval": "0.05"}
+    done = host.http.post(f"{path}/steps/waited", params=times, json=["w"])
+    assert (done.status_code, done.json()) == (200, ["w:1"])
+    again = host.http.post(f"{DURABLE}/instances/waited/restart", params=times)
+    assert (again.status_code, again.json()) == (200, ["w:2"])
+    failed = host.http.post(f"{path}/fail", params=times, json={"why": "waiting"})
+    assert (failed.status_code, failed.json()["runtimeStatus"]) == (200, "Failed")
+    over = host.http.post(f"{path}/wait", params={"timeout": "0.1", "pollingInterval": "0.1"})
+    assert (over.status_code, "statusQueryGetUri" in over.json()) == (202, True)
+    assert host.http.post(f"{path}/wait", params={"timeout": "1", "pollingInterval": "2"}).status_code == 400
+    assert host.http.post(f"{path}/wait", params={"timeout": "1"}).status_code == 202
+
+
+@pytest.mark.parametrize("instance", ["@steps@x", "a%3Fb", "a%23b", "a%01b", "x" * 257])
+def test_ids_that_the_engine_would_not_take_are_refused(host: RunningHost, instance: str) -> None:
+    """An id that looks like an entity's, has a character with a meaning in URLs, or is too long is 400."""
+    assert host.http.post(f"{DURABLE}/orchestrators/steps/{instance}").status_code == 400
+
+
+def test_what_the_api_does_not_have(host: RunningHost) -> None:
+    """Unknown operations and methods are 404 as in the real API; entities are 501 and say so."""
+    assert host.http.post(f"{DURABLE}/instances/some/explode").status_code == 404
+    assert host.http.get(f"{DURABLE}/instances/some/terminate").status_code == 404
+    assert host.http.put(f"{DURABLE}/orchestrators/steps").status_code == 404
+    assert host.http.get(f"{DURABLE}/entities/counter/one").status_code == 501
+    assert host.http.post(f"{DURABLE}/makePrimary").status_code == 200

@@ -151,11 +151,19 @@ def version(context: OrchestrationContext, _given: Any) -> str | None:
 
 @app.orchestration_trigger(context_name="context")
 def fail(context: OrchestrationContext, given: Any) -> Steps:
-    yield context.call_activity("explode", input=given)
+    return (yield context.call_activity("explode", input=given))
+
+
+@app.orchestration_trigger(context_name="context")
+def fail_below(context: OrchestrationContext, given: Any) -> Steps:
+    first = yield context.call_activity("step", input="before")
+    return [first, (yield context.call_sub_orchestrator("fail", input=given))]
 
 
 @app.activity_trigger(input_name="given")
 async def explode(given: dict) -> str:  # type: ignore[type-arg]  # the worker takes plain classes only
+    if NOTES.with_name(f"defused-{given['why']}").exists():
+        return "defused"
     raise LookupError(f"exploded with {given['why']}")
 
 
