@@ -3,7 +3,8 @@
 import contextlib
 import json
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -61,6 +62,8 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     audience: str
     passwords: tuple[Password, ...]
     owners: dict[str, str]
+    answered: datetime | None = None
+    """Graph's own time, which is what the dates of passwords are to be compared with."""
 
     def room(self) -> int | None:
         """Return how many more passwords fit, None where only the object's size limits them."""
@@ -94,6 +97,7 @@ class EntraGraph:
     async def application(self, client_id: str) -> Application:
         """Return the application of that client id with passwords and owners; PermanentError if there is none."""
         from kiota_abstractions.base_request_configuration import RequestConfiguration
+        from kiota_http.middleware.options import HeadersInspectionHandlerOption
         from msgraph.generated.applications_with_app_id.applications_with_app_id_request_builder import (
             ApplicationsWithAppIdRequestBuilder,
         )
@@ -102,16 +106,17 @@ class EntraGraph:
             select=["id", "appId", "createdDateTime", "displayName", "signInAudience", "passwordCredentials"],
             expand=["owners"],
         )
+        seen = HeadersInspectionHandlerOption(inspect_request_headers=False)
         # Not `client.applications_with_app_id`: it writes the id into parameters that all requests of the client share,
         # and one that waits for its token then asks for the application that somebody else named last.
         builder = ApplicationsWithAppIdRequestBuilder(self._client.request_adapter, {}, client_id)
         with _translated(f"application {client_id}"):
-            found = await builder.get(RequestConfiguration(query_parameters=query))
+            found = await builder.get(RequestConfiguration(query_parameters=query, options=[seen]))
         if found is None or not found.id:
             raise PermanentError("no-application", f"application {client_id}: Graph answered without an object id")
         if (found.app_id or "").lower() != client_id.lower():
             raise PermanentError("other-application", f"application {client_id}: Graph answered with {found.app_id}")
-        return _application(found)
+        return _application(found, _date(seen.response_headers.get("date")))
 
     async def password_rules(self) -> tuple["PasswordRule", ...]:
         """Return what the tenant's policy says of passwords. Without Policy.Read.All: PermanentError `forbidden`."""
@@ -152,7 +157,7 @@ class EntraGraph:
                 raise
 
 
-def _application(found: "GraphApplication") -> Application:
+def _application(found: "GraphApplication", answered: datetime | None) -> Application:
     return Application(
         object_id=found.id or "",
         created=found.created_date_time,
@@ -160,7 +165,17 @@ def _application(found: "GraphApplication") -> Application:
         audience=found.sign_in_audience or "",
         passwords=tuple(_password(p) for p in found.password_credentials or ()),
         owners={o.id: _mail(o) for o in found.owners or () if o.id},
+        answered=answered,
     )
+
+
+def _date(headers: Iterable[str]) -> datetime | None:
+    """Return what the answer's Date header says, None if it is missing, repeated or no date."""
+    said = list(headers)
+    try:
+        return parsedate_to_datetime(said[0]).astimezone(UTC) if len(said) == 1 else None
+    except ValueError:
+        return None
 
 
 def _password(found: "PasswordCredential") -> Password:

@@ -33,6 +33,28 @@ class NewCredential(msgspec.Struct, frozen=True, kw_only=True):
     value: SecretValue
 
 
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """One credential as its issuer lists it, without its value; `label` is what it was issued under."""
+
+    key_id: str
+    label: str
+    created: datetime
+    expires: datetime
+
+
+class Holdings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every credential of one target. `answered` is the issuer's own time, None if it didn't say.
+
+    `owned`: the app's identity may remove credentials of this target.
+    """
+
+    target: str
+    object_id: str
+    owned: bool
+    answered: datetime | None
+    credentials: tuple[Held, ...]
+
+
 class ConsumerFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What preflight learns of a consumer: the service's own id of the object, and what the reader should know."""
 
@@ -52,6 +74,19 @@ class CredentialKind(Protocol):
     @staticmethod
     def check_target(target: str, vault: str, settings: Settings) -> str:
         """Return the target's normal form; InputError if it is malformed, ScopeError if the vault may not name it."""
+        ...
+
+    @staticmethod
+    def targets(settings: Settings) -> Sequence[str]:
+        """Return every target that settings allow, in normal form, in the same order each time."""
+        ...
+
+    async def holdings(self, target: str) -> Holdings:
+        """Return all credentials of that target, whoever made them; they may lag what was written just now."""
+        ...
+
+    async def discard(self, holdings: Holdings, key_id: str) -> None:
+        """Make that credential of the target unusable, outside of any rotation; gone already is no error."""
         ...
 
     async def inspect(self, rotation: Rotation, old_value: Callable[[], Awaitable[SecretValue]]) -> Facts:

@@ -16,7 +16,7 @@ from rekey.clients import Clients
 from rekey.entra_graph import GRANT, Application, EntraGraph, Password
 from rekey.errors import InputError, NotYetError, PermanentError, ScopeError
 from rekey.model import Facts, Rotation
-from rekey.ports import NewCredential, Permission
+from rekey.ports import Held, Holdings, NewCredential, Permission
 from rekey.secret_value import SecretValue
 from rekey.settings import GUID, Settings
 
@@ -50,6 +50,28 @@ class EntraAppPassword:
         if not settings.allows_application(vault, target):
             raise ScopeError("application (client) id", target, f"an application REKEY_SCOPES binds to vault {vault}")
         return target.lower()
+
+    @staticmethod
+    def targets(settings: Settings) -> Sequence[str]:
+        """Return the client ids of all scopes, in lower case."""
+        return sorted({client_id.lower() for scope in settings.scopes for client_id in scope.applications})
+
+    async def holdings(self, target: str) -> Holdings:
+        """Return all passwords of the application; `created` is when one begins to be valid, as Graph says no other."""
+        application = await self._graph().application(target)
+        return Holdings(
+            target=target,
+            object_id=application.object_id,
+            owned=await self._may_write(application),
+            answered=application.answered,
+            credentials=tuple(
+                Held(key_id=p.key_id, label=p.label, created=p.start, expires=p.end) for p in application.passwords
+            ),
+        )
+
+    async def discard(self, holdings: Holdings, key_id: str) -> None:
+        """Remove that password from the application."""
+        await self._graph().remove_password(holdings.object_id, key_id)
 
     async def inspect(self, rotation: Rotation, old_value: Callable[[], Awaitable[SecretValue]]) -> Facts:
         """Check ownership, room and the tenant's policy; find out which password the current version holds."""
@@ -113,10 +135,14 @@ class EntraAppPassword:
     async def _application(self, rotation: Rotation) -> Application:
         return await self._graph().application(rotation.policy.credential.target)
 
-    async def _require_ownership(self, rotation: Rotation, application: Application) -> None:
+    async def _may_write(self, application: Application) -> bool:
         me = await self._clients.caller("graph")
-        if me.object_id in application.owners or "Application.ReadWrite.All" in me.app_roles:
+        return me.object_id in application.owners or "Application.ReadWrite.All" in me.app_roles
+
+    async def _require_ownership(self, rotation: Rotation, application: Application) -> None:
+        if await self._may_write(application):
             return
+        me = await self._clients.caller("graph")
         client_id = rotation.policy.credential.target
         raise PermanentError(
             "not-owner",

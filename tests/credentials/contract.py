@@ -50,6 +50,10 @@ class CredentialContract(ABC):
     def ruin(self, company: Company) -> None:
         """Let every value be refused for good."""
 
+    @abstractmethod
+    def disown(self, company: Company) -> None:
+        """Take the right to remove credentials of the target away."""
+
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Run a test once for each of the subclass's cases."""
         if "missing" in metafunc.fixturenames:
@@ -173,6 +177,40 @@ class CredentialContract(ABC):
         assert set(self.live(company)) == {*before, issued.key_id}
         label = names.label(company.settings.deployment, walk.rotation.id)
         assert list(await issuer.labelled(walk.rotation, label)) == [issued.key_id]
+
+    async def test_holdings_name_each_credential_with_label_and_dates(
+        self, company: Company, issuer: CredentialKind, walk: Walk
+    ) -> None:
+        """All that the issuer takes is listed, what was made under a label with that label and the end it was given."""
+        label, _ = _labels(walk)
+        target = walk.rotation.policy.credential.target
+        made = await _made(issuer, walk, label)
+        holdings = await issuer.holdings(target)
+        assert target in issuer.targets(company.settings)
+        assert (holdings.target, holdings.owned) == (target, True)
+        assert {held.key_id for held in holdings.credentials} == set(self.live(company))
+        (held,) = [held for held in holdings.credentials if held.label == label]
+        assert (held.key_id, held.expires) == (made.key_id, made.expires)
+        assert holdings.answered is not None
+        assert abs(held.created - holdings.answered) < timedelta(minutes=5)
+
+    async def test_discarded_credential_stops_and_others_go_on(
+        self, company: Company, issuer: CredentialKind, walk: Walk
+    ) -> None:
+        """What is discarded outside of any rotation is gone alone, and discarding it again is no error."""
+        before = self.live(company)
+        made = await _made(issuer, walk, _labels(walk)[0])
+        holdings = await issuer.holdings(walk.rotation.policy.credential.target)
+        await issuer.discard(holdings, made.key_id)
+        await issuer.discard(holdings, made.key_id)
+        assert self.live(company) == before
+
+    async def test_target_that_may_not_be_written_is_not_owned(
+        self, company: Company, issuer: CredentialKind, walk: Walk
+    ) -> None:
+        """Without the right to remove credentials the holdings say so."""
+        self.disown(company)
+        assert not (await issuer.holdings(walk.rotation.policy.credential.target)).owned
 
     async def test_inspection_changes_nothing(self, company: Company, issuer: CredentialKind, walk: Walk) -> None:
         """Looking leaves every service byte for byte as it was."""

@@ -62,6 +62,10 @@ class TestEntraAppPassword(CredentialContract):
         """Let every password expire."""
         company.settle(timedelta(days=400).total_seconds())
 
+    def disown(self, company: Company) -> None:
+        """Let the app's identity own the application no more."""
+        _no_owner(company)
+
 
 async def _facts(company: Company, **changes: object) -> Facts:
     rotation = msgspec.structs.replace(await company.rotation(), **changes)
