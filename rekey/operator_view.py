@@ -1,4 +1,4 @@
-"""What operators send and what they are shown: the JSON of the operator API, apart from how it travels.
+"""What operators are shown of rotations: the JSON of the operator API, apart from how it travels.
 
 Nothing here holds a management URL of the durable engine: whoever has one can terminate, raise and purge.
 """
@@ -11,26 +11,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from rekey import names
-from rekey.model import RotationRequest
+from rekey.operator_requests import RefusedError
 
 if TYPE_CHECKING:
     from rekey.records import Record, Summary
 
 ROTATIONS = "/api/rotations"
-STATES = ("open", "closed")
 INSTANCE_ID = re.compile(r"rotate\.[a-z0-9-]+\.[a-z0-9-]+")
-LARGEST = 16 * 1024
-"""Bytes of a request's body."""
-UNNAMED = "operator API"
-
-
-class RefusedError(Exception):
-    """A request that is answered with an error: status, and the body's kebab-case code, field and message."""
-
-    def __init__(self, status: int, code: str, message: str, field: str = "") -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = problem(code, message, field)
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,45 +45,6 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
         """Return the rotation that this instance is, or was, walking; "" if it hasn't said so."""
         said = self.custom_status.get("rotation_id") if isinstance(self.custom_status, dict) else None
         return said if isinstance(said, str) and names.ROTATION_ID.fullmatch(said) else ""
-
-
-def read_request(body: bytes, caller: str) -> RotationRequest:
-    """Return the rotation asked for, names in lower case; RefusedError says field, value and what was expected.
-
-    Who asks is `caller`, whatever the body says.
-    """
-    if len(body) > LARGEST:
-        raise _bad_input("body", f"{len(body)} bytes", f"at most {LARGEST}")
-    try:
-        payload = msgspec.json.decode(body)
-    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError too
-        raise _bad_input("body", f"{len(body)} bytes that aren't JSON", "an object with vault and secret") from None
-    if not isinstance(payload, dict):
-        raise _bad_input("body", f"got a {type(payload).__name__}", "an object with vault and secret")
-    payload.pop("requested_by", None)
-    try:
-        request = RotationRequest.parse(payload)
-    except ValueError as error:
-        raise RefusedError(400, "bad-input", str(error), str(error).partition(":")[0]) from None
-    return msgspec.structs.replace(
-        request,
-        vault=request.vault.strip().lower(),
-        secret=request.secret.strip().lower(),
-        requested_by=_printable(caller) or UNNAMED,
-    )
-
-
-def read_state(state: str) -> str:
-    """Return the records' state to list, "" for all."""
-    if state and state not in STATES:
-        raise _bad_input("state", f"got {state[:100]!r}", f"one of {', '.join(STATES)}, or nothing for all")
-    return state
-
-
-def problem(code: str, message: str, field: str = "") -> dict[str, Any]:
-    """Return the body of every answer that is an error."""
-    named = {"field": field} if field else {}
-    return {"error": {"code": code, **named, "message": message}}
 
 
 def unknown(wanted: str) -> RefusedError:
@@ -149,10 +97,6 @@ def _instance_id(summary: "Summary") -> str:
     return names.instance_id(summary.vault, summary.secret)
 
 
-def _bad_input(field: str, got: str, expected: str) -> RefusedError:
-    return RefusedError(400, "bad-input", f"{field}: {got}, expected {expected}", field)
-
-
 def _custom_status(state: Any) -> Any:
     try:
         return state.get_custom_status()
@@ -163,7 +107,3 @@ def _custom_status(state: Any) -> Any:
 def _utc(moment: datetime) -> datetime:
     # durabletask gives protobuf's ToDatetime(): UTC, and without saying so.
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _printable(text: str) -> str:
-    return "".join(character for character in text if character.isprintable()).strip()[:200]

@@ -1,4 +1,4 @@
-"""The operator API: start a rotation, list them, look at one.
+"""The operator API: start rotations, list them, look at one.
 
 The key of a function is all that these functions ask for themselves; Entra authentication belongs in front of the app
 (https://learn.microsoft.com/azure/app-service/overview-authentication-authorization).
@@ -6,19 +6,20 @@ The key of a function is all that these functions ask for themselves; Entra auth
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import azure.durable_functions as df
 import azure.functions as func
 import msgspec
 
-from rekey import names
+from rekey import filtered_start, names
+from rekey import operator_requests as requests
 from rekey import operator_view as view
 from rekey.clients import clients
-from rekey.errors import InputError, NotYetError, RekeyError
 from rekey.settings import settings
 from rekey.starting import DurableClient, start_rotation
+from triggers.answers import CALLER, Answer, answered
 
 if TYPE_CHECKING:
     from rekey.records import Records
@@ -26,39 +27,39 @@ if TYPE_CHECKING:
 blueprint = df.Blueprint()
 _log = logging.getLogger(__name__)
 
-CALLER = "X-MS-CLIENT-PRINCIPAL-NAME"
-"""Set by App Service for who signed in; without its authentication anybody may send it, so it proves nothing."""
 AT_ONCE = 16
 """Questions to the durable engine, for one listing."""
-PAUSE = 5
-"""Seconds to Retry-After if storage didn't name any."""
-
-type Answer = tuple[int, dict[str, Any]]
 
 
 @blueprint.route(route="rotations", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 @blueprint.durable_client_input(client_name="client")
 async def post_rotation(req: func.HttpRequest, client: df.DurableFunctionsClient) -> func.HttpResponse:
-    """Start the rotation of `{vault, secret, reason}`; 202 also if one is on its way, with `started` false then."""
-    return await _response(_start(req.get_body(), req.headers.get(CALLER, ""), client))
+    """Start the rotation of `{vault, secret, reason}`; 202 also if one is on its way, with `started` false then.
+
+    Or those of `{filter: {vaults, tags, kind}, limit, reason, dry_run}`; 200 if there was nothing to start.
+    """
+    return await answered(_start(req.get_body(), req.headers.get(CALLER, ""), client))
 
 
 @blueprint.route(route="rotations", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @blueprint.durable_client_input(client_name="client")
 async def list_rotations(req: func.HttpRequest, client: df.DurableFunctionsClient) -> func.HttpResponse:
     """List the records in `?state=open` or `closed`, all without it, newest first, with the instances at work."""
-    return await _response(_list(req.params.get("state", ""), client))
+    return await answered(_list(req.params.get("state", ""), client))
 
 
 @blueprint.route(route="rotations/{id}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @blueprint.durable_client_input(client_name="client")
 async def show_rotation(req: func.HttpRequest, client: df.DurableFunctionsClient) -> func.HttpResponse:
     """Show one rotation in full, by rotation id or instance id."""
-    return await _response(_show(req.route_params.get("id", "").lower(), client))
+    return await answered(_show(req.route_params.get("id", "").lower(), client))
 
 
 async def _start(body: bytes, caller: str, client: DurableClient) -> Answer:
-    request = view.read_request(body, caller)
+    payload = requests.read_object(body, "an object with vault and secret, or with filter and limit")
+    if "filter" in payload:
+        return await _start_many(payload, caller, client)
+    request = requests.read_one(payload, caller)
     settings().scope_of(request.vault)
     instance, just_now = await start_rotation(client, request)
     line = {"outcome": "started" if just_now else "running-already", "instance": instance, "request": request}
@@ -66,8 +67,16 @@ async def _start(body: bytes, caller: str, client: DurableClient) -> Answer:
     return 202, view.started(instance, just_now=just_now)
 
 
+async def _start_many(payload: dict[str, Any], caller: str, client: DurableClient) -> Answer:
+    chosen = filtered_start.read(payload, caller, clients())
+    answer = await filtered_start.start(clients(), client, chosen)
+    told = {field: answer[field] for field in ("dry_run", "matching", "left_out", "instances")}
+    _log.info("%s", msgspec.json.encode({"outcome": "filtered", "requested_by": chosen.requested_by, **told}).decode())
+    return 200 if chosen.dry_run or not answer["instances"] else 202, answer
+
+
 async def _list(state: str, client: DurableClient) -> Answer:
-    summaries = await _records().listing(view.read_state(state))
+    summaries = await _records().listing(requests.read_state(state))
     return 200, view.listing(summaries, await _instances(client, view.instances_of(summaries)))
 
 
@@ -104,21 +113,3 @@ def _records() -> "Records":
     from rekey.records import Records  # noqa: PLC0415 - azure-core would be a tenth of the app's start
 
     return Records(clients().container())
-
-
-async def _response(work: Awaitable[Answer]) -> func.HttpResponse:
-    headers: dict[str, str] = {}
-    try:
-        status, body = await work
-    except view.RefusedError as refused:
-        status, body = refused.status, refused.body
-    except InputError as error:
-        status, body = 400, view.problem(error.code, error.message, error.field)
-    except NotYetError as error:
-        status, body = 503, view.problem(error.code, error.message)
-        headers["Retry-After"] = str(round(error.seconds or PAUSE))
-    except RekeyError as error:
-        status, body = 500, view.problem(error.code, f"{error.message}. {error.what_to_do}".strip())
-    return func.HttpResponse(
-        msgspec.json.encode(body), status_code=status, mimetype="application/json", headers=headers
-    )

@@ -17,6 +17,9 @@ class Reason(StrEnum):
     LEAK = "leak"
 
 
+JUDGED = frozenset({Reason.EVENT, Reason.SCHEDULE})
+"""Reasons that are a hint, never an order: what is left of the lifetime decides."""
+
 EXPECTED = {
     "vault": "a Key Vault name",
     "secret": "a secret's name: 1 to 127 letters, digits and hyphens",
@@ -67,3 +70,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     request: RotationRequest
     rotation_id: str
     started: datetime
+
+
+class Alone(msgspec.Struct, frozen=True):
+    """The input of `start_alone`: an orchestrator that has one instance, named like itself."""
+
+    orchestrator: str

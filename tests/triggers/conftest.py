@@ -13,6 +13,8 @@ from local.storage import Azurite
 from rekey.clients import clients
 from rekey.records import Records
 from rekey.settings import settings
+from tests.core.company import Company
+from tests.triggers.companies import with_three_vaults
 from tests.triggers.durable import FakeDurable
 
 # The machines are shared: how long an example takes says nothing.
@@ -33,6 +35,13 @@ def app_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     settings.cache_clear()
     clients.cache_clear()
+
+
+@pytest.fixture
+async def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, azurite: Azurite) -> AsyncIterator[Company]:
+    """Run a company with three vaults, one of which the app may not list."""
+    async with with_three_vaults(tmp_path, monkeypatch, azurite.connection_string) as running:
+        yield running
 
 
 @pytest.fixture

@@ -5,51 +5,24 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-import azure.functions as func
 import pytest
 from azure.storage.blob.aio import BlobServiceClient
 
 from rekey.clients import clients
 from rekey.model import Reason
 from rekey.records import Entry, Record, Records
-from tests.triggers.durable import FakeDurable, body_of, functions
+from tests.triggers import asking
+from tests.triggers.durable import FakeDurable, functions
 from triggers.operator_api import blueprint
 
 pytestmark = pytest.mark.usefixtures("app_settings")
 
 INSTANCE = "rotate.kv-one.api-key"
-NEVER_SHOWN = ("runtime/webhooks", "code=", "sig=", "hidden")
-
-
-async def call(
-    durable: FakeDurable,
-    function: str,
-    body: object = None,
-    *,
-    headers: dict[str, str] | None = None,
-    query: dict[str, str] | None = None,
-    wanted: str = "",
-) -> func.HttpResponse:
-    """Call a function as the host would; in what it answers there is never a management URL."""
-    request = func.HttpRequest(
-        method="POST" if body is not None else "GET",
-        url="https://app.example/api/rotations",
-        headers=headers or {},
-        params=query or {},
-        route_params={"id": wanted},
-        body=body if isinstance(body, bytes) else json.dumps(body).encode(),
-    )
-    response: func.HttpResponse = await body_of(blueprint, function)(request, durable)
-    text = response.get_body().decode().lower()
-    assert not [needle for needle in NEVER_SHOWN if needle in text]
-    assert response.mimetype == "application/json"
-    return response
 
 
 async def ask(durable: FakeDurable, function: str, body: object = None, **options: Any) -> tuple[int, Any]:
     """Call a function; return status and JSON."""
-    response = await call(durable, function, body, **options)
-    return response.status_code, json.loads(response.get_body())
+    return await asking.ask(blueprint, function, body, durable=durable, **options)
 
 
 async def start(durable: FakeDurable, body: object, **headers: str) -> tuple[int, Any]:
@@ -311,6 +284,6 @@ async def test_storage_that_is_away_is_worth_another_try(durable: FakeDurable) -
     nobody = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:1/a;"
     async with BlobServiceClient.from_connection_string(nobody, retry_total=0) as service:
         clients()._made["storage"] = service.get_container_client("any")
-        response = await call(durable, "list_rotations")
+        response = await asking.call(blueprint, "list_rotations", durable=durable)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert json.loads(response.get_body())["error"]["code"] == "storage-unreachable"
