@@ -1,27 +1,23 @@
 """The durable engine: durabletask's in-memory backend, made to survive workers that die, pause or answer twice.
 
-Every change of an instance ends in `_enqueue_orchestration` or in a `Complete...Task` overridden here: the place for
-durability on disk.
+What it survives its own process with is kept by `runs.py` and `journal.py`; here are the activities' part of it.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent import futures
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, override
 
 import grpc  # type: ignore[import-untyped]
 from durabletask.internal import orchestrator_service_pb2 as pb
 from durabletask.internal import orchestrator_service_pb2_grpc as stubs
-from durabletask.testing.in_memory_backend import (
-    ActivityWorkItem,
-    EntityState,
-    OrchestrationInstance,
-)
+from durabletask.testing.in_memory_backend import EntityState, OrchestrationInstance
 
 from local.host.leases import Kind, Lease, Leases
+from local.host.rows import Activity, read
 from local.host.runs import RunsBackend
+from local.host.store import Store, StoreError
 
 _LOG = logging.getLogger(__name__)
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -34,22 +30,31 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True)
-class _Activity:
-    """A scheduled activity; `run` tells a replaced or continued run's late result from a wanted one."""
-
-    item: ActivityWorkItem
-    run: int
-
-
 class LocalBackend(RunsBackend):
-    """The engine, served by gRPC on a loopback port of the system's choice. Its stored state ends with it."""
+    """The engine, served by gRPC on a loopback port of the system's choice. `store` has its state, and all of it.
 
-    def __init__(self, *, lease_seconds: float, default_version: str | None) -> None:
-        super().__init__(default_version=default_version)
+    `on_lost` is called when the store can't be written any more; nothing is acknowledged from then on.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        lease_seconds: float,
+        default_version: str | None,
+        on_lost: Callable[[StoreError], None],
+    ) -> None:
+        found = read(store)
+        super().__init__(store, found, default_version=default_version, on_lost=on_lost)
         self._lease_time = timedelta(seconds=lease_seconds)
         self._leases = Leases()
-        self._activities: dict[str, _Activity] = {}
+        self._activities = {str(activity.item.completion_token): activity for activity in found.activities}
+        self._activity_queue.extend(activity.item for activity in found.activities)
+        self._next_completion_token += max((a.item.completion_token for a in found.activities), default=0)
+        self._entities_used = False
+        self.found = found.told()
+        """What goes on in a sentence; empty if the store had nothing under way."""
+        self._go_on(found)
 
     @override
     def start(self) -> str:
@@ -118,6 +123,7 @@ class LocalBackend(RunsBackend):
             if lease is None:
                 return pb.CompleteTaskResponse()
             request.completionToken = lease.work
+            self._journal.touched(request.instanceId)
             return super().CompleteOrchestratorTask(request, context)
 
     @override
@@ -136,6 +142,7 @@ class LocalBackend(RunsBackend):
             activity = self._activities.pop(lease.work) if lease else None
             if activity is None:
                 return pb.CompleteTaskResponse()
+            self._journal.settled(activity)
             if not self._is_live(activity.item.instance_id, activity.run):
                 _LOG.warning("a late result for %s is ignored: that run has ended", request.instanceId)
                 return pb.CompleteTaskResponse()
@@ -151,8 +158,16 @@ class LocalBackend(RunsBackend):
         # The stock token is shared by all activities of one episode, and a retry reuses the task id.
         item.completion_token = self._next_completion_token
         self._next_completion_token += 1
-        run = self._runs[instance.instance_id]
-        self._activities[str(item.completion_token)] = _Activity(item, run)
+        activity = Activity(item, self._runs[instance.instance_id])
+        self._activities[str(item.completion_token)] = activity
+        self._journal.scheduled(activity)
+
+    @override
+    def _enqueue_entity(self, entity_id: str) -> None:
+        if not self._entities_used:
+            self._entities_used = True
+            _LOG.warning("entities are kept in memory only: what they hold ends with this host")
+        super()._enqueue_entity(entity_id)
 
     def stored(self) -> tuple[list[OrchestrationInstance], list[EntityState]]:
         """Everything in the store, for reading only."""

@@ -14,6 +14,7 @@ from local.host.composition import Host
 from local.host.logs import write_logs
 from local.host.routes import RouteError
 from local.host.settings import SettingsError, read_settings
+from local.host.store import StoreError
 from local.host.supervisor import LoadError
 
 _DEFAULT_PORT = 7071
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     port: int = parser.parse_args(arguments).port
     try:
         asyncio.run(_start(port))
-    except (SettingsError, RouteError) as error:
+    except (SettingsError, RouteError, StoreError) as error:
         print(f"The host can't start: {error}", file=sys.stderr)
         return 1
     except LoadError as error:

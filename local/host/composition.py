@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import json
+import os
 import socket
+import sys
 from collections.abc import Coroutine, Iterator
 from typing import Any
 from uuid import uuid4
@@ -17,6 +19,7 @@ from local.host.functions import durable_names
 from local.host.listeners import Listeners
 from local.host.management import BASE_PATH, Management
 from local.host.settings import HostSettings
+from local.host.store import Store, StoreError, state_file
 from local.host.supervisor import Supervisor
 from local.host.wire import WorkerOptions
 
@@ -32,14 +35,19 @@ class _Server(uvicorn.Server):
 
 
 class Host:
-    """The host of one function app; `listening` is its bound HTTP socket."""
+    """The host of one function app; `listening` is its bound HTTP socket. StoreError if its state can't be read."""
 
     def __init__(self, settings: HostSettings, listening: socket.socket) -> None:
         self._settings = settings
         self._listening = listening
         # As the real system key: part of every management link; calls from this machine need none.
         self._query = f"taskHub={settings.hub_name}&connection=Storage&code={uuid4().hex}"
-        self._backend = LocalBackend(lease_seconds=settings.lease_seconds, default_version=settings.default_version)
+        store = Store(state_file(settings.data_folder, settings.hub_name, settings.environment))
+        self._backend = LocalBackend(
+            store, lease_seconds=settings.lease_seconds, default_version=settings.default_version, on_lost=_end
+        )
+        if self._backend.found:
+            print(f"Found in {store.path}: {self._backend.found}", flush=True)
         self._supervisor = Supervisor(settings, self._worker_options)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -106,6 +114,12 @@ class Host:
             "useForwardedHost": False,
         }
         return json.dumps(binding)
+
+
+def _end(error: StoreError) -> None:
+    """End at once, as if killed: what is on disk is whole, and what is in memory can't be kept."""
+    print(f"The host ends: {error}", file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:

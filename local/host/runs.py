@@ -4,8 +4,9 @@ The first of two layers over durabletask's in-memory backend; `backend.py` is th
 """
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, override
 from uuid import uuid4
 
@@ -14,33 +15,50 @@ from durabletask.internal import helpers
 from durabletask.internal import orchestrator_service_pb2 as pb
 from durabletask.testing.in_memory_backend import InMemoryOrchestrationBackend, OrchestrationInstance
 
+from local.host.journal import CommittingLock, Journal
+from local.host.rows import FINISHED, Alarm, Found, Parent
+from local.host.store import Store, StoreError
 from local.host.timers import Timers
 
+__all__ = ["FINISHED", "RunsBackend"]
+
 _HISTORY_SIZE = 10_000_000
-FINISHED = (
-    pb.ORCHESTRATION_STATUS_COMPLETED,
-    pb.ORCHESTRATION_STATUS_FAILED,
-    pb.ORCHESTRATION_STATUS_TERMINATED,
-)
-
-
-@dataclass(frozen=True)
-class _Parent:
-    instance_id: str
-    task_id: int
-    run: int
 
 
 class RunsBackend(InMemoryOrchestrationBackend):
-    """The in-memory backend with numbered runs: ids are reused as the Durable Functions extension does."""
+    """The in-memory backend with numbered runs, ids reused as the Durable Functions extension does, and a journal.
 
-    def __init__(self, *, default_version: str | None) -> None:
+    Whatever one of its methods changes while it holds the lock is one transaction, written before it answers.
+    """
+
+    def __init__(
+        self, store: Store, found: Found, *, default_version: str | None, on_lost: Callable[[StoreError], None]
+    ) -> None:
         super().__init__(max_history_size=_HISTORY_SIZE, port=0)
+        self._lock = CommittingLock(self._commit)  # type: ignore[assignment]
+        self._journal = Journal(store, found, on_lost)
         self._default_version = default_version
         self._timers = Timers()
-        self._parents: dict[str, _Parent] = {}
-        self._runs: dict[str, int] = {}
-        self._run_numbers = itertools.count(1)
+        self._instances = found.instances
+        self._parents = found.parents
+        self._runs = found.runs
+        self._run_numbers = itertools.count(found.next_run())
+        self._alarm_numbers = itertools.count(1 + max((alarm.number for alarm in found.alarms), default=0))
+        self._delayed = {alarm.instance_id for alarm in found.alarms if alarm.task_id is None}
+
+    def _commit(self) -> None:
+        self._journal.write(self._instances, self._runs, self._parents)
+
+    def _go_on(self, found: Found) -> None:
+        """Do what was to be done when the store was left."""
+        with self._lock:
+            for instance in found.instances.values():
+                instance.completion_token = self._next_completion_token
+                self._next_completion_token += 1
+                if instance.pending_events and instance.status not in FINISHED:
+                    self._enqueue_orchestration(instance.instance_id)
+        for alarm in found.alarms:
+            self._timers.at(alarm.when, partial(self._ring, alarm))
 
     @override
     def stop(self, grace: float | None = None) -> None:
@@ -49,6 +67,33 @@ class RunsBackend(InMemoryOrchestrationBackend):
 
     def _new_run(self, instance_id: str) -> None:
         self._runs[instance_id] = next(self._run_numbers)
+        self._journal.touched(instance_id)
+
+    @override
+    def _enqueue_orchestration(self, instance_id: str) -> None:
+        """Have an instance told what waits for it; one that is to start later isn't, unless it is to end."""
+        self._journal.touched(instance_id)
+        waiting = self._instances[instance_id].pending_events
+        if instance_id in self._delayed and not any(event.HasField("executionTerminated") for event in waiting):
+            return
+        super()._enqueue_orchestration(instance_id)
+
+    def _arm(self, instance_id: str, when: datetime, task_id: int | None) -> None:
+        alarm = Alarm(next(self._alarm_numbers), instance_id, self._runs[instance_id], when, task_id)
+        self._journal.armed(alarm)
+        self._timers.at(when, partial(self._ring, alarm))
+
+    def _ring(self, alarm: Alarm) -> None:
+        with self._lock:
+            self._journal.rung(alarm)
+            if not self._is_live(alarm.instance_id, alarm.run):
+                return
+            if alarm.task_id is None:
+                self._delayed.discard(alarm.instance_id)
+            else:
+                event = helpers.new_timer_fired_event(alarm.task_id, alarm.when)
+                self._instances[alarm.instance_id].pending_events.append(event)
+            self._enqueue_orchestration(alarm.instance_id)
 
     def _is_live(self, instance_id: str, run: int) -> bool:
         instance = self._instances.get(instance_id)
@@ -73,14 +118,33 @@ class RunsBackend(InMemoryOrchestrationBackend):
             return
         self._orchestration_queue.remove(instance_id)
         self._orchestration_queue_set.discard(instance_id)
-        run = self._runs[instance_id]
+        self._delayed.add(instance_id)
+        self._arm(instance_id, when, None)
 
-        def begin() -> None:
-            with self._lock:
-                if self._is_live(instance_id, run):
-                    self._enqueue_orchestration(instance_id)
+    @override
+    def RaiseEvent(self, request: pb.RaiseEventRequest, context: Any) -> pb.RaiseEventResponse:
+        with self._lock:
+            # A suspended instance isn't told of it now: nothing else would say that it is different.
+            self._journal.touched(request.instanceId)
+            return super().RaiseEvent(request, context)
 
-        self._timers.at(when, begin)
+    @override
+    def PurgeInstances(self, request: pb.PurgeInstancesRequest, context: Any) -> pb.PurgeInstancesResponse:
+        with self._lock:
+            before = list(self._instances)
+            response = super().PurgeInstances(request, context)
+            for instance_id in before if response.deletedInstanceCount else ():
+                if instance_id not in self._instances:
+                    self._journal.touched(instance_id)
+            return response
+
+    @override
+    def _build_instance_response(
+        self, instance: OrchestrationInstance, include_payloads: bool
+    ) -> pb.GetInstanceResponse:
+        # Whoever waited for a state is woken before that state is written; the lock is free after that.
+        with self._lock:
+            return super()._build_instance_response(instance, include_payloads)
 
     @override
     def _create_instance_internal(
@@ -119,16 +183,7 @@ class RunsBackend(InMemoryOrchestrationBackend):
     def _process_create_timer_action(self, instance: OrchestrationInstance, action: pb.OrchestratorAction) -> None:
         fire_at = action.createTimer.fireAt.ToDatetime(UTC)
         instance.history.append(helpers.new_timer_created_event(action.id, fire_at))
-        instance_id, run = instance.instance_id, self._runs[instance.instance_id]
-
-        def fire() -> None:
-            with self._lock:
-                if self._is_live(instance_id, run):
-                    event = helpers.new_timer_fired_event(action.id, fire_at)
-                    self._instances[instance_id].pending_events.append(event)
-                    self._enqueue_orchestration(instance_id)
-
-        self._timers.at(fire_at, fire)
+        self._arm(instance.instance_id, fire_at, action.id)
 
     @override
     def _schedule_delayed_entity_operation(self, entity_id: str, event: pb.HistoryEvent, fire_at: datetime) -> None:
@@ -148,7 +203,8 @@ class RunsBackend(InMemoryOrchestrationBackend):
 
     @override
     def _watch_sub_orchestration(self, parent_instance_id: str, sub_instance_id: str, task_id: int) -> None:
-        self._parents[sub_instance_id] = _Parent(parent_instance_id, task_id, self._runs[parent_instance_id])
+        self._journal.touched(sub_instance_id)
+        self._parents[sub_instance_id] = Parent(parent_instance_id, task_id, self._runs[parent_instance_id])
         self._name_parent(sub_instance_id)
 
     def _name_parent(self, instance_id: str) -> None:
@@ -166,6 +222,7 @@ class RunsBackend(InMemoryOrchestrationBackend):
         super()._notify_waiters(instance_id)
         instance = self._instances.get(instance_id)
         if instance is not None and instance.status in FINISHED:
+            self._delayed.discard(instance_id)
             self._tell_parent(instance)
 
     def _tell_parent(self, child: OrchestrationInstance) -> None:
