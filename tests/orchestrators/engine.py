@@ -19,6 +19,7 @@ from durabletask.internal import orchestrator_service_pb2 as pb
 
 BEGIN = datetime(2030, 1, 5, 12, tzinfo=UTC)
 FAILED = pb.ORCHESTRATION_STATUS_FAILED
+CONTINUED = pb.ORCHESTRATION_STATUS_CONTINUED_AS_NEW
 MOST_EPISODES = 5_000
 
 
@@ -32,12 +33,13 @@ type Activity = Callable[[Any, datetime], Any]
 
 @dataclass
 class Instance:
-    """One orchestration: its history, and the episodes that made it."""
+    """One orchestration: its history, and the episodes that made it; `before` has those of earlier executions."""
 
     id: str
     name: str
     parent: tuple[str, int] | None = None
     history: list[pb.HistoryEvent] = field(default_factory=list)
+    before: list[list[pb.HistoryEvent]] = field(default_factory=list)
     episodes: list[tuple[bytes, bytes]] = field(default_factory=list)
     statuses: list[dict[str, Any]] = field(default_factory=list)
     output: Any = None
@@ -78,6 +80,8 @@ class Engine:
         self.now = BEGIN
         self.calls: list[Call] = []
         self.instances: dict[str, Instance] = {}
+        self.version = ""
+        """What instances are started with, children too, as by host.json's defaultVersion; empty: they have none."""
 
     def run(self, name: str, instance_id: str, given: Any) -> Instance:
         """Start an orchestration and return it when it has ended."""
@@ -91,7 +95,10 @@ class Engine:
 
     def _start(self, name: str, instance_id: str, encoded: str, parent: tuple[str, int] | None) -> Instance:
         instance = self.instances[instance_id] = Instance(instance_id, name, parent)
-        self._post(instance_id, helpers.new_execution_started_event(name, instance_id, encoded))
+        event = helpers.new_execution_started_event(name, instance_id, encoded)
+        if self.version:
+            event.executionStarted.version.value = self.version
+        self._post(instance_id, event)
         return instance
 
     def _post(self, instance_id: str, event: pb.HistoryEvent, at: datetime | None = None) -> None:
@@ -128,6 +135,11 @@ class Engine:
             created = helpers.new_sub_orchestration_created_event(action.id, wanted.name, child, wanted.input.value)
             instance.history.append(created)
             self._start(wanted.name, child, wanted.input.value, (instance.id, action.id))
+        elif kind == "completeOrchestration" and action.completeOrchestration.orchestrationStatus == CONTINUED:
+            instance.before.append(instance.history)
+            instance.history = []
+            again = action.completeOrchestration.result.value
+            self._post(instance.id, helpers.new_execution_started_event(instance.name, instance.id, again))
         elif kind == "completeOrchestration":
             self._end(instance, action.completeOrchestration)
         else:

@@ -1,0 +1,185 @@
+"""What may become of a rotation: every branch worth a recorded history, by name, on the scripted engine."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from rekey import names
+from rekey.model import (
+    BadPolicy,
+    Ok,
+    Outcome,
+    Permanent,
+    Published,
+    Reading,
+    Retired,
+    RetryAfter,
+    Span,
+    Undone,
+    encode,
+)
+from tests.orchestrators.engine import BEGIN, Engine
+from tests.orchestrators.scripts import BUSY, DIES, INSTANCE, LOST, NEW, REFUSED, World, for_ever
+
+THROTTLED = RetryAfter("throttled", "too many requests", 42.0)
+NOT_YET = RetryAfter("not-yet", "a new password is refused until every replica knows it", 5.0)
+SUPERSEDED = Permanent("superseded", "somebody else wrote a newer version")
+PUBLISHED = Published(version=NEW, expires=BEGIN + timedelta(days=180))
+LEFT_ALONE = "The old password was made by hand and isn't adopted: it is left until it expires."
+HALF_A_DAY = timedelta(hours=12)
+
+
+type Situation = Callable[[str], Engine]
+"""Runs orchestrations of that version to their end, and returns the engine they ran on."""
+
+
+def _rotation(make: Callable[[], World], instance: str = INSTANCE, given: Any = None) -> Situation:
+    def run(version: str) -> Engine:
+        world = make()
+        world.engine.version = version
+        world.run(instance, given)
+        return world.engine
+
+    return run
+
+
+def _with(**policy: Any) -> World:
+    world = World()
+    world.policy = msgspec.structs.replace(world.policy, **policy)
+    return world
+
+
+def _one_consumer(step: str, *outcomes: Outcome | str) -> World:
+    """Let the second of three consumers fail at a step."""
+    world = World(consumers=3)
+    left = iter(outcomes)
+
+    def judge(name: str, payload: Any) -> Any:
+        return next(left, None) if name == step and payload["target"]["uri"].endswith("/1") else None
+
+    world.judge = judge
+    return world
+
+
+def _notice(kind: str, outcome: Outcome, *, kept: bool = True) -> World:
+    """Let one notice not go out; `kept`: the outbox takes it."""
+    world = World(reason="leak")
+    world.judge = lambda name, payload: (
+        outcome
+        if name == names.NOTIFY_OWNERS and payload["notice"]["kind"] == kind and not (kept and payload["keep"])
+        else None
+    )
+    return world
+
+
+def _outlived(step: str) -> World:
+    return World(lifetime_left=HALF_A_DAY).says(step, for_ever(REFUSED))
+
+
+def _everything(trouble: str | Outcome) -> World:
+    """Let every step meet a passing trouble once."""
+    world = World()
+    steps = [value for name, value in vars(names).items() if name.isupper() and isinstance(value, str)]
+    for step in steps:
+        world.says(step, trouble)
+    return world
+
+
+def _published_after_all() -> World:
+    undone = Ok(encode(Undone(published=PUBLISHED)))
+    return World().says(names.SET_SECRET_VERSION, REFUSED).says(names.UNDO_GENERATION, undone)
+
+
+def _bad_tags() -> World:
+    errors = ("rekey-grace: got 'x', expected an ISO 8601 duration",)
+    return World(reading=Reading(bad=BadPolicy(version="v1", errors=errors, owners=("ada@contoso.example",))))
+
+
+def _looked_for_twice(*, undone: bool) -> World:
+    if undone:
+        found = Ok(encode(Undone(removed=("new-key",), look_again=True)))
+        return World().says(names.VERIFY_CREDENTIAL, REFUSED).says(names.UNDO_GENERATION, found)
+    return World().says(names.RETIRE_OLD_CREDENTIAL, Ok(encode(Retired(removed=("old-key",), look_again=True))))
+
+
+def _left_alone() -> World:
+    return World().says(names.RETIRE_OLD_CREDENTIAL, Ok(encode(Retired(remark=LEFT_ALONE))))
+
+
+BAD_INPUT = {"vault": "kv-shop", "secret": "Deploy", "reason": "fun"}
+
+
+def _long() -> World:
+    world = World(lifetime_left=timedelta(days=60))
+    world.policy = msgspec.structs.replace(world.policy, grace=Span(months=1))
+    return world
+
+
+SITUATIONS: dict[str, Situation] = {
+    # All goes well.
+    "done-one-consumer": _rotation(World),
+    "done-two-consumers": _rotation(lambda: World(consumers=2)),
+    "done-no-consumers": _rotation(lambda: World(consumers=0)),
+    "done-leak": _rotation(lambda: World(reason="leak")),
+    "done-disabled-at-retire": _rotation(lambda: _with(disable_old="at-retire")),
+    "done-grace-of-months": _rotation(_long),
+    "done-grace-cut-short": _rotation(lambda: World(lifetime_left=timedelta(days=2))),
+    "done-adopted": _rotation(lambda: _with(adopt=True)),
+    "done-left-alone": _rotation(_left_alone),
+    # Nothing to do, or not here.
+    "not-due": _rotation(lambda: World(reading=Reading(not_due="expires in a year"))),
+    "forwarded": _rotation(World, "by-hand-1"),
+    "forwarded-later": _rotation(lambda: World().says(names.START_ROTATION, BUSY), "by-hand-1"),
+    "forwarded-in-vain": _rotation(lambda: World().says(names.START_ROTATION, REFUSED), "by-hand-1"),
+    "bad-input": _rotation(World, given=BAD_INPUT),
+    "bad-policy": _rotation(_bad_tags),
+    "bad-policy-told-later": _rotation(lambda: _bad_tags().says(names.NOTIFY_OWNERS, REFUSED)),
+    "policy-unread": _rotation(lambda: World().says(names.READ_POLICY, REFUSED)),
+    "gate-not-built": _rotation(lambda: _with(approval=True)),
+    # Trouble that passes.
+    "busy-everywhere": _rotation(lambda: _everything(BUSY)),
+    "lost-answers-everywhere": _rotation(lambda: _everything(LOST)),
+    "dies-everywhere": _rotation(lambda: _everything(DIES)),
+    "throttled-preflight": _rotation(lambda: World().says(names.PREFLIGHT, THROTTLED, THROTTLED, BUSY)),
+    "verify-waits-for-replicas": _rotation(lambda: World().says(names.VERIFY_CREDENTIAL, *[NOT_YET] * 6)),
+    # Before the new version is out: undone.
+    "failed-open-record": _rotation(lambda: World().says(names.OPEN_RECORD, REFUSED)),
+    "failed-preflight": _rotation(lambda: World().says(names.PREFLIGHT, REFUSED)),
+    "failed-preflight-busy": _rotation(lambda: World().says(names.PREFLIGHT, for_ever(BUSY))),
+    "undone-generate": _rotation(lambda: World().says(names.GENERATE_CREDENTIAL, REFUSED)),
+    "undone-verify": _rotation(lambda: World().says(names.VERIFY_CREDENTIAL, REFUSED)),
+    "undone-set": _rotation(lambda: World().says(names.SET_SECRET_VERSION, REFUSED)),
+    "undone-looked-for-twice": _rotation(lambda: _looked_for_twice(undone=True)),
+    "undoing-failed": _rotation(
+        lambda: World().says(names.VERIFY_CREDENTIAL, REFUSED).says(names.UNDO_GENERATION, REFUSED)
+    ),
+    "published-after-all": _rotation(_published_after_all),
+    "superseded": _rotation(lambda: World().says(names.SET_SECRET_VERSION, SUPERSEDED)),
+    "superseded-record-left-open": _rotation(
+        lambda: World().says(names.SET_SECRET_VERSION, SUPERSEDED).says(names.CLOSE_RECORD, REFUSED)
+    ),
+    "failed-record-left-open": _rotation(
+        lambda: World().says(names.VERIFY_CREDENTIAL, REFUSED).says(names.CLOSE_RECORD, REFUSED)
+    ),
+    # After it: told once, tried until it works or the old one ends.
+    "needs-you-disable": _rotation(lambda: World().says(names.DISABLE_OLD_VERSION, REFUSED, REFUSED, REFUSED)),
+    "needs-you-disable-at-retire": _rotation(
+        lambda: _with(disable_old="at-retire").says(names.DISABLE_OLD_VERSION, REFUSED)
+    ),
+    "needs-you-use-check": _rotation(lambda: World().says(names.CHECK_OLD_CREDENTIAL_USE, REFUSED)),
+    "needs-you-retire": _rotation(lambda: World().says(names.RETIRE_OLD_CREDENTIAL, REFUSED, REFUSED)),
+    "needs-you-close": _rotation(lambda: World().says(names.CLOSE_RECORD, REFUSED)),
+    "retired-looked-for-twice": _rotation(lambda: _looked_for_twice(undone=False)),
+    "outlived-disable": _rotation(lambda: _outlived(names.DISABLE_OLD_VERSION)),
+    "outlived-retire": _rotation(lambda: _outlived(names.RETIRE_OLD_CREDENTIAL)),
+    "outlived-consumer": _rotation(lambda: _outlived(names.CONFIRM_CONSUMER)),
+    "consumer-recovers": _rotation(lambda: _one_consumer(names.UPDATE_CONSUMER, REFUSED, REFUSED)),
+    "consumer-unconfirmed": _rotation(lambda: _one_consumer(names.CONFIRM_CONSUMER, REFUSED)),
+    "consumer-busy": _rotation(lambda: _one_consumer(names.UPDATE_CONSUMER, BUSY, LOST, DIES)),
+    # Mail that doesn't go out.
+    "mail-starting-kept": _rotation(lambda: _notice("starting", BUSY)),
+    "mail-switched-kept": _rotation(lambda: _notice("switched", REFUSED)),
+    "mail-done-lost": _rotation(lambda: _notice("done", REFUSED, kept=False)),
+}

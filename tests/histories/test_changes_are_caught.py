@@ -1,0 +1,60 @@
+"""A change that would break instances in flight fails the replay of some recorded history, wherever it is made."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.histories.changing import applied, changes, modules, unchanged
+from tests.histories.recorded import History, read_all
+from tests.histories.replaying import differences, registered
+
+SAID = re.compile(r"v\d+/[\w.-]+, episode \d+: expected .+, got .+")
+"""Which history, which episode, what was decided then, what is decided now."""
+
+
+HISTORIES = read_all()
+
+
+def _caught(histories: list[History]) -> str:
+    """Return the first difference; the history that showed it comes first the next time."""
+    present = registered()
+    for place, history in enumerate(histories):
+        if difference := next(differences(history, present), ""):
+            histories.insert(0, histories.pop(place))
+            return difference
+    return ""
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.stem)
+def test_every_change_of_the_order_is_caught(path: Path) -> None:
+    """A step added, dropped or swapped, a timer dropped, a child made a step, a clock, chance: some history differs."""
+    histories = list(HISTORIES)
+    missed = []
+    for change in changes(path):
+        with applied(change):
+            difference = _caught(histories)
+        if not SAID.fullmatch(difference):
+            missed.append(f"{change}: no recorded history notices {difference}".rstrip())
+    assert missed == [], "record a history that walks there: docs/changing-an-orchestrator.md"
+
+
+def test_every_kind_of_change_has_its_places() -> None:
+    """The changes are found at all, so that the test above tests something."""
+    found = {change.what for path in modules() for change in changes(path)}
+    assert found == {
+        "a step added",
+        "a step dropped",
+        "a timer dropped",
+        "two steps swapped",
+        "a sub-orchestration turned into an activity",
+        "another clock than the context's",
+        "another id than the context's",
+    }
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.stem)
+def test_what_is_imported_anew_unchanged_is_the_same(path: Path) -> None:
+    """It is the change that is caught, not the way of making it."""
+    with applied(unchanged(path)):
+        assert _caught(HISTORIES[:10]) == ""
