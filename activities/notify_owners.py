@@ -18,12 +18,27 @@ async def notify_owners_step(payload: dict) -> dict:
 
 async def tell(desk: Desk, telling: Telling) -> Told:
     """Return who was told; repeating it sends nothing twice, for the mail's id follows from what it says to whom."""
+    from rekey.notices.told import Told as Markers
+
     notice = _addressed(desk, telling)
-    if telling.keep:
-        told = Told(kind=notice.kind, undelivered=await _keep(desk, notice))
-    else:
-        told = await _send(desk, notice, telling.once)
+    markers = Markers(desk.clients.container())
+    if telling.once and await markers.before(telling.once):
+        return Told(kind=notice.kind)
+    told = await _told(desk, notice, telling)
+    if telling.once:
+        await markers.first_time(telling.once)
     return told
+
+
+async def _told(desk: Desk, notice: Notice, telling: Telling) -> Told:
+    from rekey.notices.outbox import DIGEST, UNDELIVERED, Outbox
+
+    outbox = Outbox(desk.clients.container())
+    if telling.digest:
+        return Told(kind=notice.kind, in_next_digest=await outbox.put(notice, DIGEST))
+    if telling.keep:
+        return Told(kind=notice.kind, undelivered=await outbox.put(notice, UNDELIVERED))
+    return await _send(desk, notice)
 
 
 def _addressed(desk: Desk, telling: Telling) -> Notice:
@@ -39,20 +54,10 @@ def _addressed(desk: Desk, telling: Telling) -> Notice:
     return msgspec.structs.replace(telling.notice, to=to)
 
 
-async def _send(desk: Desk, notice: Notice, once: str) -> Told:
+async def _send(desk: Desk, notice: Notice) -> Told:
+    from rekey.notices.allowance import Allowance
     from rekey.notices.mail_channel import MailChannel
-    from rekey.notices.told import Told as Markers
 
-    markers = Markers(desk.clients.container())
-    if once and await markers.before(once):
-        return Told(kind=notice.kind)
-    delivery = await MailChannel(desk.clients.mail(), desk.settings).send(notice)
-    if once:
-        await markers.first_time(once)
+    allowance = Allowance(desk.clients.container(), desk.settings.nightly.mail_limits())
+    delivery = await MailChannel(desk.clients.mail(), desk.settings, allowance).send(notice)
     return Told(kind=notice.kind, accepted=delivery.accepted, refused=delivery.refused)
-
-
-async def _keep(desk: Desk, notice: Notice) -> str:
-    from rekey.notices.outbox import Outbox
-
-    return await Outbox(desk.clients.container()).put(notice, "undelivered")

@@ -22,6 +22,8 @@ RETIRE_OLD_CREDENTIAL = "retire_old_credential"
 UNDO_GENERATION = "undo_generation"
 CLOSE_RECORD = "close_record"
 START_ROTATION = "start_rotation"
+SORT_OUTBOX = "sort_outbox"
+DELIVER_MAIL = "deliver_mail"
 
 # What Rekey does on its own: each orchestrator's name is also its one instance's id and its timer's function name.
 ROTATE_DUE = "rotate_due"

@@ -21,11 +21,18 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 VAULT_CREATES, GRAPH_WRITES = "vault-creates", "graph-writes"
-LIMITS = {VAULT_CREATES: Limit(300, 10), GRAPH_WRITES: Limit(3000, 150)}
-"""Of secret versions per vault and region, of Graph's writes per application and tenant.
+MAIL_MINUTE, MAIL_HOUR = "mail-minute", "mail-hour"
+LIMITS = {
+    VAULT_CREATES: Limit(300, 10),
+    GRAPH_WRITES: Limit(3000, 150),
+    MAIL_MINUTE: Limit(30, 60),  # 5 on a domain that Azure manages
+    MAIL_HOUR: Limit(100, 3600),  # 10 on a domain that Azure manages
+}
+"""Of secret versions per vault and region, of Graph's writes per application and tenant, of mails per subscription.
 
 https://learn.microsoft.com/azure/key-vault/general/service-limits,
-https://learn.microsoft.com/graph/throttling-limits#identity-and-access-service-limits
+https://learn.microsoft.com/graph/throttling-limits#identity-and-access-service-limits,
+https://learn.microsoft.com/azure/communication-services/concepts/service-limits#email
 """
 
 SCHEDULES = {
@@ -48,6 +55,10 @@ class Nightly(msgspec.Struct, frozen=True, kw_only=True):
     history_days: int = HISTORY_DAYS
     silent_when_well: bool = False
     """Whether a nightly check that found nothing says nothing; else its mail shows that it still runs."""
+
+    def mail_limits(self) -> tuple[Limit, ...]:
+        """Return the limits that each mail has to keep."""
+        return self.limits[MAIL_MINUTE], self.limits[MAIL_HOUR]
 
 
 def nightly(environ: Mapping[str, str]) -> Nightly:

@@ -4,7 +4,7 @@ Every type here goes through JSON in a durable store that people can read: encod
 Times are aware UTC datetimes (RFC 3339 on the wire), durations are `Span`s.
 """
 
-from rekey.model.notice import Finding, Notice, NoticeKind, Telling, Told
+from rekey.model.notice import Delivered, Finding, Notice, NoticeKind, Parcel, Sorted, Sorting, Telling, Told
 from rekey.model.outcome import Ok, Outcome, Permanent, RetryAfter, Unclear
 from rekey.model.policy import ConsumerRef, CredentialRef, Policy, Span
 from rekey.model.request import EXPECTED, Question, Reason, RotationRequest
@@ -31,6 +31,7 @@ __all__ = [
     "ConsumerResult",
     "ConsumerTarget",
     "CredentialRef",
+    "Delivered",
     "Facts",
     "Finding",
     "Issued",
@@ -38,6 +39,7 @@ __all__ = [
     "NoticeKind",
     "Ok",
     "Outcome",
+    "Parcel",
     "Permanent",
     "Policy",
     "Published",
@@ -48,6 +50,8 @@ __all__ = [
     "RetryAfter",
     "Rotation",
     "RotationRequest",
+    "Sorted",
+    "Sorting",
     "Span",
     "Telling",
     "Told",

@@ -73,7 +73,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 class Telling(msgspec.Struct, frozen=True, kw_only=True):
     """The input of `notify_owners`: a notice without recipients, and whom it concerns.
 
-    `once` is a key under which it is told a single time ever; `keep` puts it into the outbox without trying again.
+    `once` is a key under which it is told a single time ever; `keep` puts it into the outbox without trying again;
+    `digest` puts it there because it can wait for the next digest.
     """
 
     notice: Notice
@@ -82,6 +83,7 @@ class Telling(msgspec.Struct, frozen=True, kw_only=True):
     application_owners: tuple[str, ...] = ()
     once: str = ""
     keep: bool = False
+    digest: bool = False
     has_record: bool = True
 
     def kept(self) -> "Telling":
@@ -90,9 +92,40 @@ class Telling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a notice: accepted by the mail service for these, refused for those, or waiting in the outbox."""
+    """What became of a notice: accepted by the mail service for these, refused for those, or waiting in the outbox.
+
+    `undelivered` and `in_next_digest` are its id there; the latter waits as it was meant to.
+    """
 
     kind: NoticeKind
     accepted: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     undelivered: str = ""
+    in_next_digest: str = ""
+
+
+class Sorting(msgspec.Struct, frozen=True):
+    """The input of `sort_outbox`: whether to make digests of what waits, or only to look for those that are made."""
+
+    fold: bool
+
+
+class Parcel(msgspec.Struct, frozen=True):
+    """The input of `deliver_mail`: a notice by its id in the outbox, and those it goes to now."""
+
+    id: str
+    to: tuple[str, ...]
+
+
+class Sorted(msgspec.Struct, frozen=True):
+    """What can be sent, in that order."""
+
+    parcels: tuple[Parcel, ...] = ()
+
+
+class Delivered(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a parcel; `again` are the parcels to send in its place, one for each recipient."""
+
+    accepted: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    again: tuple[Parcel, ...] = ()

@@ -16,3 +16,8 @@ def notice_id(notice: Notice, addresses: Iterable[str]) -> uuid.UUID:
     secret = f"{notice.vault}/{notice.secret}".lower()
     # As JSON, so that no choice of key or address looks like another one.
     return uuid.uuid5(_NAMESPACE, json.dumps([notice.rotation_id, secret, notice.kind, notice.key, people]))
+
+
+def digest_id(recipient: str, waiting: Iterable[str]) -> str:
+    """Return the same id for a digest of the same notices (ids in the outbox) for the same person."""
+    return str(uuid.uuid5(_NAMESPACE, json.dumps(["digest", recipient.lower(), sorted(waiting)])))

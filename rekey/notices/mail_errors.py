@@ -12,6 +12,14 @@ from rekey.errors import NotYetError, PermanentError
 # 401 too: the service answers stray ones about clocks (https://github.com/firezone/firezone/pull/12835).
 _PASSES = frozenset({401, 408, 425, 429})
 
+_ABOUT_THE_MAIL = frozenset({400, 413, 422})
+_ABOUT_THE_SENDER = frozenset({"InvalidSenderUserName", "DomainNotLinked"})
+"""What every mail would be refused for."""
+
+MAIL_REFUSED = "mail-refused"
+THIS_MAIL_REFUSED = "this-mail-refused"
+"""Error codes: nothing can be sent until somebody changes something, and: this content or recipient is refused."""
+
 _SERVICE_CODE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,59}")
 
 _WHAT_TO_DO = {
@@ -35,7 +43,15 @@ def translated(error: AzureError, now: datetime | None = None) -> NotYetError | 
     if status in _PASSES or not 400 <= status < 500:
         return NotYetError("mail-not-accepted", f"mail: not accepted ({status})", _retry_after(error, now))
     advice = _WHAT_TO_DO.get(status, "Check the app's mail settings.")
-    return PermanentError("mail-refused", f"mail: refused ({status}{_service_code(error)})", advice)
+    service_code = _service_code(error)
+    this_one = status in _ABOUT_THE_MAIL and service_code not in _ABOUT_THE_SENDER
+    shown = f"{status}, {service_code}" if service_code else str(status)
+    return PermanentError(THIS_MAIL_REFUSED if this_one else MAIL_REFUSED, f"mail: refused ({shown})", advice)
+
+
+def taken_already(error: AzureError) -> bool:
+    """Tell whether the service has an operation of that id: the mail was taken when it was sent before."""
+    return _status(error) == 409
 
 
 def _status(error: AzureError) -> int | None:
@@ -46,7 +62,7 @@ def _status(error: AzureError) -> int | None:
 def _service_code(error: AzureError) -> str:
     """The service's own error code, such as DomainNotLinked: it is a name, its message may quote the mail."""
     code = getattr(error.error, "code", None) if isinstance(error, HttpResponseError) else None
-    return f", {code}" if isinstance(code, str) and _SERVICE_CODE.fullmatch(code) else ""
+    return code if isinstance(code, str) and _SERVICE_CODE.fullmatch(code) else ""
 
 
 def _retry_after(error: AzureError, now: datetime | None) -> float | None:

@@ -1,6 +1,8 @@
-"""Where a notice waits that couldn't be sent: one blob each, so that mail that fails never blocks a rotation."""
+"""Where a notice waits that can't be sent, or can be told later: one blob each; mail never blocks a rotation."""
 
+import asyncio
 import logging
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -9,44 +11,67 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from rekey.blobs import create, delete, translated
 from rekey.model import Notice
+from rekey.notices.guarded import change
 from rekey.notices.identity import notice_id
 
 if TYPE_CHECKING:
-    from azure.storage.blob import BlobProperties
     from azure.storage.blob.aio import ContainerClient
 
 PREFIX = "outbox/"
+SET_ASIDE = "outbox-refused/"
+"""What the mail service refuses for good is kept there, and never sent."""
+
+UNDELIVERED, DIGEST = "undelivered", "digest"
+"""Why a notice waits: it couldn't be sent, or it is told together with others."""
+
+AT_ONCE = 16
+"""Blobs that are read or changed side by side."""
 
 _log = logging.getLogger(__name__)
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """An undelivered notice, why it is one (a code), and since when. `id` is what `remove` takes."""
+    """A notice that waits, why (a code), and since when; `told` have got it already. `id` is what `remove` takes.
+
+    `folds` are the ids of the notices that a digest made of them tells.
+    """
 
     id: str
     notice: Notice
     reason: str
     since: datetime
+    told: tuple[str, ...] = ()
+    folds: tuple[str, ...] = ()
+
+    def left(self, among: Iterable[str] | None = None) -> tuple[str, ...]:
+        """Return whom to tell yet."""
+        told = {address.lower() for address in self.told}
+        wanted = {address.lower() for address in (self.notice.to if among is None else among)}
+        return tuple(a for a in self.notice.to if a.lower() in wanted and a.lower() not in told)
 
 
-class _Stored(msgspec.Struct, frozen=True, kw_only=True):
+class _Stored(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     notice: Notice
     reason: str
+    since: datetime | None = None
+    told: tuple[str, ...] = ()
+    folds: tuple[str, ...] = ()
 
 
 class Outbox:
-    """Undelivered notices in the container names.CONTAINER; errors: NotYetError, PermanentError."""
+    """Waiting notices in the container names.CONTAINER; errors: NotYetError, PermanentError."""
 
     def __init__(self, container: "ContainerClient") -> None:
         self._container = container
+        self._few = asyncio.Semaphore(AT_ONCE)
 
-    async def put(self, notice: Notice, reason: str) -> str:
+    async def put(self, notice: Notice, reason: str, folds: tuple[str, ...] = ()) -> str:
         """Keep `notice` until it is removed and return its id; one that waits already stays as it is.
 
-        `reason` is an error's code, not its text.
+        `reason` is a code, not an error's text.
         """
         waiting = str(notice_id(notice, notice.to))
-        body = msgspec.json.encode(_Stored(notice=notice, reason=reason))
+        body = msgspec.json.encode(_Stored(notice=notice, reason=reason, folds=folds))
         with translated("outbox"):
             await create(self._container, _blob(waiting), body)
         return waiting
@@ -56,31 +81,72 @@ class Outbox:
 
         Who may write the container may write here: send only through a channel that filters recipients itself.
         """
+        found: list[Waiting | None] = []
         with translated("outbox"):
-            blobs = [blob async for blob in self._container.list_blobs(name_starts_with=PREFIX)]
-            found = [await self._read(blob) for blob in blobs]
+            pages = self._container.list_blobs(name_starts_with=PREFIX).by_page()
+            async for page in pages:
+                names = [blob.name async for blob in page]
+                found += await asyncio.gather(*(self._read(name) for name in names))
         return sorted((w for w in found if w is not None), key=lambda w: (w.since, w.id))
+
+    async def read(self, waiting: str) -> Waiting | None:
+        """Return the notice of that id; None if it is gone, or can't be read."""
+        with translated("outbox"):
+            return await self._read(_blob(waiting))
 
     async def remove(self, waiting: str) -> None:
         """Forget the notice of that id; one that is gone already is no error."""
         with translated("outbox"):
             await delete(self._container, _blob(waiting))
 
-    async def _read(self, blob: "BlobProperties") -> Waiting | None:
+    async def settle(self, waiting: Waiting, told: tuple[str, ...]) -> None:
+        """Note that these were told, of a digest also in each notice that it tells; who was told last removes it."""
+        with translated("outbox"):
+            await asyncio.gather(*(self._mark(one, told) for one in waiting.folds))
+            await self._mark(waiting.id, told)
+
+    async def set_aside(self, waiting: Waiting, refused: tuple[str, ...]) -> None:
+        """Keep a copy of what can't be delivered to these."""
+        notice = msgspec.structs.replace(waiting.notice, to=refused)
+        name = f"{SET_ASIDE}{notice_id(notice, refused)}.json"
+        body = msgspec.json.encode(_Stored(notice=notice, reason=waiting.reason, since=waiting.since))
+        with translated("outbox"):
+            await create(self._container, name, body)
+
+    async def _mark(self, waiting: str, told: tuple[str, ...]) -> None:
+        async with self._few:
+            await change(self._container, _blob(waiting), lambda body: _marked(body, told))
+
+    async def _read(self, name: str) -> Waiting | None:
         try:
-            body = await (await self._container.get_blob_client(blob.name).download_blob()).readall()
-            stored = msgspec.json.decode(body, type=_Stored)
-        except ResourceNotFoundError:
+            async with self._few:
+                blob = await self._container.get_blob_client(name).download_blob()
+                stored = msgspec.json.decode(await blob.readall(), type=_Stored)
+        except ResourceNotFoundError as error:
+            if getattr(error, "error_code", "") != "BlobNotFound":
+                raise
             return None  # sent and removed by somebody else since the list was made
         except msgspec.DecodeError:
-            _log.warning("outbox: %s can't be read and stays where it is", blob.name)
+            _log.warning("outbox: %s can't be read and stays where it is", name)
             return None
         return Waiting(
-            id=blob.name.removeprefix(PREFIX).removesuffix(".json"),
+            id=name.removeprefix(PREFIX).removesuffix(".json"),
             notice=stored.notice,
             reason=stored.reason,
-            since=blob.last_modified,
+            since=stored.since or blob.properties.last_modified,
+            told=stored.told,
+            folds=stored.folds,
         )
+
+
+def _marked(body: bytes | None, told: tuple[str, ...]) -> bytes | None:
+    """Return the blob with these told, None if that is everybody."""
+    if body is None:
+        return None
+    stored = msgspec.json.decode(body, type=_Stored)
+    marked = msgspec.structs.replace(stored, told=tuple(sorted({*stored.told, *(a.lower() for a in told)})))
+    everybody = {address.lower() for address in stored.notice.to} <= {address.lower() for address in marked.told}
+    return None if everybody else msgspec.json.encode(marked)
 
 
 def _blob(waiting: str) -> str:

@@ -9,7 +9,7 @@ import msgspec
 
 from rekey.model import ConsumerResult, Notice, NoticeKind, Reason
 from rekey.notices.findings import groups, urgent
-from rekey.notices.wording import moment, presentable, wrapped
+from rekey.notices.wording import moment, noun, presentable, wrapped
 
 LONGEST_SUBJECT = 150
 
@@ -59,7 +59,7 @@ def render(notice: Notice) -> Mail:
     words = {
         "notice": shown,
         "title": _title(shown),
-        "noun": _noun(shown),
+        "noun": noun(shown),
         "facts": _facts(shown),
         "groups": groups(shown),
         "consumers": [(c, _state(c, shown.kind)) for c in shown.consumers],
@@ -102,35 +102,30 @@ def _title_of_many(notice: Notice) -> str:
             return f"{news}, {act} to act on" if act else news
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _title_of_one(notice: Notice) -> str:
     name = f"{notice.vault}/{notice.secret}"
-    pattern, noun = _SUBJECTS[notice.kind], _noun(notice)
-    room = LONGEST_SUBJECT - len("[Rekey] ") - len(pattern.format(name="", noun=noun))
-    title = pattern.format(name=name if len(name) <= room else name[: room - 3] + "...", noun=noun)
+    pattern, word = _SUBJECTS[notice.kind], noun(notice)
+    room = LONGEST_SUBJECT - len("[Rekey] ") - len(pattern.format(name="", noun=word))
+    title = pattern.format(name=name if len(name) <= room else name[: room - 3] + "...", noun=word)
     step = f", {notice.failed_step}"
     fits = len(title) + len(step) <= LONGEST_SUBJECT - len("[Rekey] ")
     return title + step if notice.kind is NoticeKind.NEEDS_YOU and notice.failed_step and fits else title
 
 
-def _noun(notice: Notice) -> str:
-    kind = notice.credential.kind if notice.credential else ""
-    return next((noun for noun in ("password", "key", "certificate") if noun in kind), "credential")
-
-
 def _facts(notice: Notice) -> list[Fact]:
-    noun, old = _noun(notice), notice.old_valid_until
+    word, old = noun(notice), notice.old_valid_until
     counts = ((label[:1].upper() + label[1:], str(number)) for label, number in notice.counts.items())
     rows = (
         ("Secret", f"{notice.vault}/{notice.secret}" if notice.secret else ""),
         ("Issued for", _issued_for(notice)),
         ("Why now", _REASONS.get(notice.reason, notice.reason)),
         ("New version", notice.new_version),
-        (f"New {noun} expires", moment(notice.new_expires) if notice.new_expires else ""),
-        (f"Old {noun} works until", moment(old) if old else ""),
+        (f"New {word} expires", moment(notice.new_expires) if notice.new_expires else ""),
+        (f"Old {word} works until", moment(old) if old else ""),
         ("Step", notice.failed_step),
         ("What happened", notice.message),
         ("Code", notice.code),

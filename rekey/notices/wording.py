@@ -32,6 +32,12 @@ def moment(when: datetime) -> str:
     return f"{_DAYS[utc.weekday()]}, {utc.day} {_MONTHS[utc.month - 1]} {utc.year}, {utc:%H:%M} UTC"
 
 
+def noun(notice: Notice) -> str:
+    """Return what people call the credential that the notice is about."""
+    kind = notice.credential.kind if notice.credential else ""
+    return next((word for word in ("password", "key", "certificate") if word in kind), "credential")
+
+
 def one_line(text: str) -> str:
     """Return `text` without control, bidi, zero-width, surrogate and line-break characters, spaces collapsed."""
     seen = "".join(" " if _invisible(character) else character for character in text)

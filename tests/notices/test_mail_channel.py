@@ -7,14 +7,17 @@ import pytest
 from aiohttp import web
 from azure.communication.email.aio import EmailClient
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
+from azure.storage.blob.aio import ContainerClient
 from msgspec.structs import replace
 
 from local.preview_notices import samples
 from rekey.errors import NotYetError, PermanentError
 from rekey.model import NoticeKind
+from rekey.nightly_settings import Limit
+from rekey.notices.allowance import Allowance
 from rekey.notices.identity import notice_id
 from rekey.notices.mail_channel import MailChannel
-from rekey.notices.mail_errors import translated
+from rekey.notices.mail_errors import MAIL_REFUSED, THIS_MAIL_REFUSED, translated
 from rekey.settings import Settings
 from tests.azure.contracts import needs_contracts, validate_request
 from tests.notices.conftest import MailService
@@ -119,6 +122,51 @@ async def test_more_than_fifty_recipients_are_several_mails(channel: MailChannel
     assert sizes == [50, 50, 1]
     assert first.operations == again.operations
     assert len(set(first.operations)) == 3
+
+
+async def test_an_operation_the_service_has_already_is_a_mail_that_was_sent(
+    channel: MailChannel, mail_service: MailService
+) -> None:
+    """A conflict over the id says that the mail was taken before: there is nothing to repeat."""
+    mail_service.answers = [_refusal(409, "Conflict")]
+    assert (await channel.send(NOTICE)).accepted == NOTICE.to
+    assert len(mail_service.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "told"),
+    [
+        (400, "BadRequest", THIS_MAIL_REFUSED),
+        (413, "RequestEntityTooLarge", THIS_MAIL_REFUSED),
+        (400, "InvalidSenderUserName", MAIL_REFUSED),
+        (404, "DomainNotLinked", MAIL_REFUSED),
+        (403, "Forbidden", MAIL_REFUSED),
+    ],
+)
+async def test_one_bad_mail_is_told_from_a_bad_set_up(
+    status: int, code: str, told: str, channel: MailChannel, mail_service: MailService
+) -> None:
+    """What is wrong with one mail is no reason to hold back the others; what is wrong with the sender is."""
+    mail_service.answers = [_refusal(status, code)]
+    with pytest.raises(PermanentError) as caught:
+        await channel.send(NOTICE)
+    assert caught.value.code == told
+
+
+async def test_mails_are_counted_before_they_go(
+    mail_client: EmailClient, mail_service: MailService, settings: Settings, container: ContainerClient
+) -> None:
+    """Beyond the allowance nothing is asked of the service; what it didn't take leaves room for another."""
+    channel = MailChannel(mail_client, settings, Allowance(container, [Limit(1, 3600)]))
+    mail_service.answers = [_refusal(503, "Busy")]
+    with pytest.raises(NotYetError, match="503"):
+        await channel.send(NOTICE)
+    assert (await channel.send(NOTICE)).accepted == NOTICE.to
+    with pytest.raises(NotYetError) as caught:
+        await channel.send(replace(NOTICE, key="second"))
+    assert caught.value.code == "mail-limit"
+    assert caught.value.seconds
+    assert len(mail_service.requests) == 2
 
 
 @pytest.mark.parametrize("status", [401, 408, 429, 500, 502, 503, 504])

@@ -13,7 +13,7 @@ from local.processes import free_port
 from rekey.blobs import translated
 from rekey.errors import NotYetError, PermanentError
 from rekey.model import NoticeKind
-from rekey.notices.outbox import Outbox
+from rekey.notices.outbox import SET_ASIDE, Outbox
 from rekey.notices.told import Told
 
 NOTICE = samples()[NoticeKind.NEEDS_YOU]
@@ -104,3 +104,51 @@ def test_a_storage_error_quotes_nothing() -> None:
         raise ServiceRequestError("CANARY")
     assert "CANARY" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+async def test_who_was_told_is_not_told_again(container: ContainerClient) -> None:
+    """A notice waits for those it hasn't reached yet, keeps its date meanwhile, and is gone with the last of them."""
+    outbox = Outbox(container)
+    await outbox.put(replace(NOTICE, to=("a@contoso.example", "b@contoso.example")), "digest")
+    (before,) = await outbox.pending()
+    await outbox.settle(before, ("A@contoso.example",))
+    (found,) = await outbox.pending()
+    assert found.left() == ("b@contoso.example",)
+    assert found.reason == "digest"
+    await outbox.settle(found, ("b@contoso.example",))
+    assert await outbox.pending() == []
+
+
+async def test_a_digest_that_got_out_takes_along_what_it_told(container: ContainerClient) -> None:
+    """What a digest told its reader waits for that reader no longer, for others it does."""
+    outbox = Outbox(container)
+    both = replace(NOTICE, key="both", to=("a@contoso.example", "b@contoso.example"))
+    ids = [await outbox.put(one, "digest") for one in (both, replace(NOTICE, key="one", to=("a@contoso.example",)))]
+    digest = replace(samples()[NoticeKind.DIGEST], to=("a@contoso.example",))
+    made = await outbox.read(await outbox.put(digest, "digest", tuple(ids)))
+    assert made is not None
+    for _ in range(2):  # a repeated step
+        await outbox.settle(made, made.left())
+    (left,) = await outbox.pending()
+    assert (left.notice.key, left.left()) == ("both", ("b@contoso.example",))
+
+
+async def test_many_told_at_once_are_all_noted(container: ContainerClient) -> None:
+    """Of people who are told at the same moment none is forgotten, and none told keeps the notice waiting."""
+    outbox, people = Outbox(container), tuple(f"p{number}@contoso.example" for number in range(8))
+    waiting = await outbox.read(await outbox.put(replace(NOTICE, to=people), "digest"))
+    assert waiting is not None
+    await asyncio.gather(*(outbox.settle(waiting, (person,)) for person in people))
+    assert await outbox.pending() == []
+
+
+async def test_what_is_set_aside_waits_no_more_but_is_kept(container: ContainerClient) -> None:
+    """A notice that nobody can be sent is kept as it was where nothing is sent from."""
+    outbox = Outbox(container)
+    waiting = await outbox.read(await outbox.put(NOTICE, "undelivered"))
+    assert waiting is not None
+    await outbox.set_aside(waiting, NOTICE.to)
+    await outbox.settle(waiting, NOTICE.to)
+    assert await outbox.pending() == []
+    (kept,) = [blob.name async for blob in container.list_blobs(name_starts_with=SET_ASIDE)]
+    assert NOTICE.secret.encode() in await (await container.download_blob(kept)).readall()
