@@ -95,11 +95,14 @@ class Engine:
 
     def _start(self, name: str, instance_id: str, encoded: str, parent: tuple[str, int] | None) -> Instance:
         instance = self.instances[instance_id] = Instance(instance_id, name, parent)
-        event = helpers.new_execution_started_event(name, instance_id, encoded)
+        self._begin(instance, encoded)
+        return instance
+
+    def _begin(self, instance: Instance, encoded: str) -> None:
+        event = helpers.new_execution_started_event(instance.name, instance.id, encoded)
         if self.version:
             event.executionStarted.version.value = self.version
-        self._post(instance_id, event)
-        return instance
+        self._post(instance.id, event)
 
     def _post(self, instance_id: str, event: pb.HistoryEvent, at: datetime | None = None) -> None:
         heapq.heappush(self._queue, (at or self.now, next(self._numbers), instance_id, event))
@@ -138,8 +141,7 @@ class Engine:
         elif kind == "completeOrchestration" and action.completeOrchestration.orchestrationStatus == CONTINUED:
             instance.before.append(instance.history)
             instance.history = []
-            again = action.completeOrchestration.result.value
-            self._post(instance.id, helpers.new_execution_started_event(instance.name, instance.id, again))
+            self._begin(instance, action.completeOrchestration.result.value)
         elif kind == "completeOrchestration":
             self._end(instance, action.completeOrchestration)
         else:
