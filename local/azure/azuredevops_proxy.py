@@ -10,7 +10,7 @@ from starlette.types import Message
 from local.azure.azuredevops_errors import invalid
 from local.azure.azuredevops_state import Endpoint
 from local.azure.cloud import Cloud
-from local.azure.pipeline import service_app
+from local.azure.wire import service_app
 
 TEST = "TestConnection"
 

@@ -31,7 +31,7 @@ class Control:
         return self._ask("POST", "/_sim/seed", document)
 
     def fault(self, service: str, **fields: Any) -> str:
-        """Arm a fault (`status`, `hold` or `delay`; see README.md) and return its id."""
+        """Arm a fault (README.md tells the fields) and return its id."""
         return str(self._ask("POST", "/_sim/faults", {"service": service, **fields})["id"])
 
     def propagation(self, service: str, **fields: Any) -> None:

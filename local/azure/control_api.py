@@ -1,7 +1,7 @@
 """Knows the control API `/_sim/*`: how tests and the demo set the simulated Azure up and look into it."""
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,9 +12,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.azure.cloud import Cloud
-from local.azure.faults import FaultRequest, Faults
+from local.azure.fault_request import EVERYTHING, FaultRequest
+from local.azure.ports import Ports
 from local.azure.request_log import RequestLog
 from local.azure.seeding import seed
+from local.azure.striking import Striking
 from local.azure.wire import AddsToControl, HearsTime
 
 type Handler = Callable[[Request], Awaitable[Any]]
@@ -23,10 +25,15 @@ type Handler = Callable[[Request], Awaitable[Any]]
 class ControlApi:
     """The handlers of the control API; each returns what is sent as JSON, a ValueError becomes a 400."""
 
-    def __init__(self, cloud: Cloud, log: RequestLog, faults: Faults) -> None:
+    def __init__(
+        self, cloud: Cloud, log: RequestLog, striking: Striking, ports: Ports, other_services: Iterable[str]
+    ) -> None:
         self._cloud = cloud
         self._log = log
-        self._faults = faults
+        self._striking = striking
+        self._faults = striking.faults
+        self._ports = ports
+        self._services = sorted({*cloud.services, *other_services})
 
     def app(self) -> Starlette:
         """Return the control API as an application."""
@@ -69,9 +76,18 @@ class ControlApi:
         if isinstance(document, dict) and not {"propagation", "limits"}.isdisjoint(document):
             return self._cloud.switches.set(document)
         wanted = msgspec.convert(document, FaultRequest)
-        if wanted.service not in self._cloud.services:
-            raise ValueError(f"service: got {wanted.service!r}, expected one of {sorted(self._cloud.services)}")
-        return self._faults.add(wanted).told()
+        self._check_service(wanted)
+        fault = self._faults.add(wanted)
+        if wanted.seconds is not None:
+            await self._ports.shut(wanted.seconds, but=request.scope)
+        return fault.told()
+
+    def _check_service(self, wanted: FaultRequest) -> None:
+        if wanted.service not in {*self._services, EVERYTHING}:
+            raise ValueError(f"service: got {wanted.service!r}, expected one of {self._services}, or '*' to refuse all")
+        lagging = self._striking.replicas.services
+        if wanted.stale is not None and wanted.service not in lagging:
+            raise ValueError(f"service: got {wanted.service!r} with stale, expected one of {lagging}")
 
     async def faults(self, _request: Request) -> Any:
         """Tell the armed faults."""
@@ -79,7 +95,7 @@ class ControlApi:
 
     async def clear_faults(self, _request: Request) -> Any:
         """Disarm every fault; delays and limits go back to their defaults."""
-        self._faults.clear()
+        self._striking.clear()
         self._cloud.switches.reset()
         return {}
 

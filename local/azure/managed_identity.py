@@ -3,19 +3,19 @@
 import secrets
 import time
 import uuid
+from collections.abc import Sequence
+from typing import Any
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from local.azure.cloud import Cloud
 from local.azure.directory import Identity
 from local.azure.entra import known_resource
-from local.azure.request_log import RequestLog
 from local.azure.tokens import Subject
+from local.azure.wire import ServiceError
 
-SERVICE = "managed-identity"
 _TOKEN_SECONDS = 86_400
 _NOT_FOUND = "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId."
 
@@ -26,32 +26,26 @@ class ManagedIdentityEndpoint:
     Without a client id it answers for the only identity there is, as if that were the system-assigned one.
     """
 
-    def __init__(self, cloud: Cloud, log: RequestLog, header: str) -> None:
+    name = "managed-identity"
+
+    def __init__(self, cloud: Cloud, header: str) -> None:
         self._cloud = cloud
-        self._log = log
         self._header = header
 
-    def app(self) -> Starlette:
-        """Return the endpoint as an application."""
-        return Starlette(routes=[Route("/msi/token", self._logged)])
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return the only operation."""
+        return [Route("/msi/token", self._answered)]
 
-    async def _logged(self, request: Request) -> Response:
-        client = request.client
-        entry = self._log.add(
-            at=self._cloud.clock.now().isoformat(),
-            service=SERVICE,
-            method=request.method,
-            host=request.url.hostname or "",
-            path=request.url.path,
-            query=request.url.query,
-            connection=f"{client.host}:{client.port}" if client else "",
-            user_agent=request.headers.get("user-agent"),
-            x_ms_client_request_id=request.headers.get("x-ms-client-request-id"),
-            caller=request.query_params.get("client_id"),
-        )
-        response = self._token(request)
-        entry.status = response.status_code
-        return response
+    def throttled(self, _retry_after: int | None) -> ServiceError:
+        """Return the endpoint's 429."""
+        return self.broken(429)
+
+    def broken(self, status: int) -> ServiceError:
+        """Return a refusal of the endpoint."""
+        return ServiceError(status, _refusal_body(status, "The service can't answer now. Please retry."))
+
+    async def _answered(self, request: Request) -> Response:
+        return self._token(request)
 
     def _token(self, request: Request) -> Response:
         header = request.headers.get("x-identity-header")
@@ -97,5 +91,8 @@ class ManagedIdentityEndpoint:
 
 
 def _refusal(status: int, message: str) -> Response:
-    body = {"statusCode": status, "message": message, "correlationId": str(uuid.uuid4())}
-    return JSONResponse(body, status)
+    return JSONResponse(_refusal_body(status, message), status)
+
+
+def _refusal_body(status: int, message: str) -> dict[str, Any]:
+    return {"statusCode": status, "message": message, "correlationId": str(uuid.uuid4())}

@@ -15,6 +15,11 @@ def without_secrets(query: str) -> str:
     return urlencode([(name, "REDACTED" if name.lower() in _SECRET_PARAMETERS else v) for name, v in pairs])
 
 
+def parameter(query: str, name: str) -> str | None:
+    """Return the first value of a query parameter; None without one."""
+    return next((value for key, value in parse_qsl(query) if key == name), None)
+
+
 @dataclass
 class Entry:
     """One request; `status` is None while it is under way, `caller` a client id."""

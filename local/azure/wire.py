@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
@@ -31,15 +32,11 @@ class Caller:
     app_roles: frozenset[str] = field(default_factory=frozenset)
 
 
-class Service(Protocol):
-    """One simulated service; built with the Cloud it belongs to, holds its own state, reads others' through it."""
+class Answering(Protocol):
+    """Whatever answers requests and can be made to fail."""
 
     name: str
     """Short name used in `/_sim/requests` and `/_sim/faults`, such as `keyvault`."""
-
-    def serves(self, host: str) -> bool:
-        """Tell whether requests for this host name (no port, lower case) are this service's."""
-        ...
 
     def routes(self) -> Sequence[BaseRoute]:
         """Return the Starlette routes of this service; handlers may raise ServiceError."""
@@ -50,7 +47,15 @@ class Service(Protocol):
         ...
 
     def broken(self, status: int) -> ServiceError:
-        """Return the real service's 5xx of that status (used by faults)."""
+        """Return the real service's 408 or 5xx of that status (used by faults)."""
+        ...
+
+
+class Service(Answering, Protocol):
+    """One simulated service; built with the Cloud it belongs to, holds its own state, reads others' through it."""
+
+    def serves(self, host: str) -> bool:
+        """Tell whether requests for this host name (no port, lower case) are this service's."""
         ...
 
     def seed(self, document: dict[str, Any]) -> None:
@@ -93,6 +98,17 @@ class TellsSeeded(Protocol):
         It is called after every service took its part, and awaited where it is a coroutine function.
         """
         ...
+
+
+async def _refusal(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, ServiceError):
+        raise error
+    return error.response()
+
+
+def service_app(service: Answering) -> Starlette:
+    """Return a service's routes as an application that answers ServiceError in the service's own words."""
+    return Starlette(routes=list(service.routes()), exception_handlers={ServiceError: _refusal})
 
 
 type Authenticate = Callable[[Request], Caller]
