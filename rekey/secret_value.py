@@ -30,7 +30,11 @@ class SecretValue:
 
     def hidden_in(self, text: str) -> str:
         """Return `text` with the value replaced wherever it is written as it is: people paste it into tags."""
-        return text.replace(self.__value, HIDDEN) if len(self.__value) >= SHORTEST else text
+        return text.replace(self.__value, HIDDEN) if self.can_be_hidden() else text
+
+    def can_be_hidden(self) -> bool:
+        """Tell whether the value is long enough to be told from other text."""
+        return len(self.__value) >= SHORTEST
 
     def same_as(self, other: "SecretValue") -> bool:
         """Tell whether both hold the same value."""
