@@ -13,6 +13,7 @@ import azure.durable_functions as df
 
 from activities.step import Desk, run_step
 from rekey import names
+from rekey.due import new_end
 from rekey.errors import NotYetError, OvertakenError, RekeyError, UnclearError
 from rekey.model import Issued, Walk
 
@@ -51,9 +52,7 @@ async def generate(desk: Desk, walk: Walk) -> Issued:
 
 
 def _end(walk: Walk) -> datetime:
-    wanted = walk.rotation.policy.lifetime.after(datetime.now(UTC)).replace(microsecond=0)
-    longest = walk.facts.longest if walk.facts else None
-    return min(wanted, longest) if longest else wanted
+    return new_end(walk.rotation.policy, datetime.now(UTC), walk.facts.longest if walk.facts else None)
 
 
 async def _remove_leftovers(desk: Desk, walk: Walk, label: str) -> None:

@@ -34,6 +34,12 @@ def is_due(policy: Policy, expires: datetime | None, created: datetime, now: dat
     return False, f"{_ends(expires, now)}, due from {begins:%Y-%m-%d %H:%M} UTC"
 
 
+def new_end(policy: Policy, now: datetime, longest: datetime | None) -> datetime:
+    """Return the end of a credential made now: the policy's lifetime, at most what the issuer allows; whole seconds."""
+    wanted = policy.lifetime.after(now).replace(microsecond=0)
+    return min(wanted, longest) if longest else wanted
+
+
 def grace_until(policy: Policy, now: datetime, old_expires: datetime | None) -> datetime:
     """Return until when the old credential is left alone: the policy's grace, at most what is left of it."""
     wanted = policy.grace.after(now)

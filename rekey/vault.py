@@ -47,16 +47,21 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     tags: Mapping[str, str]
 
 
+def grant(vault: str) -> str:
+    """Return how the app's identity is let into that vault."""
+    return (
+        "Grant the app's identity `Key Vault Secrets Officer`: az role assignment create --assignee <identity> "
+        f"--role 'Key Vault Secrets Officer' --scope <resource id of {vault}>"
+    )
+
+
 class Vault:
     """One vault, through its shared client."""
 
     def __init__(self, client: "SecretClient", name: str) -> None:
         self._client = client
         self._name = name
-        self._grant = (
-            "Grant the app's identity `Key Vault Secrets Officer`: az role assignment create --assignee <identity> "
-            f"--role 'Key Vault Secrets Officer' --scope <resource id of {name}>"
-        )
+        self._grant = grant(name)
 
     async def current(self, secret: str) -> tuple[Version, SecretValue]:
         """Return the newest version; PermanentError `secret-disabled` or `not-found` if it can't be had."""
