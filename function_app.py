@@ -3,23 +3,29 @@
 import azure.durable_functions as df
 
 from activities import (
+    begin_sweep,
     check_old_credential_use,
     close_record,
     confirm_consumer,
     disable_old_version,
+    end_sweep,
+    find_due,
     generate_credential,
     notify_owners,
     open_record,
+    plan_starts,
     preflight,
     read_policy,
     retire_old_credential,
     set_secret_version,
+    start_alone,
+    start_due,
     start_rotation,
     undo_generation,
     update_consumer,
     verify_credential,
 )
-from orchestrators import rotate_secret, switch_consumer
+from orchestrators import rotate_due, rotate_secret, switch_consumer
 from rekey.settings import settings
 from triggers import inventory_api, key_vault_events, operator_api, schedules
 
@@ -49,5 +55,12 @@ for part in (
     undo_generation,
     close_record,
     start_rotation,
+    rotate_due,
+    begin_sweep,
+    find_due,
+    plan_starts,
+    start_due,
+    end_sweep,
+    start_alone,
 ):
     app.register_functions(part.blueprint)

@@ -1,11 +1,10 @@
 """Step start_rotation: an instance under another id hands over to the one that may rotate this secret."""
 
-from typing import Any
-
 import azure.durable_functions as df
 
+from activities.handing_over import outcome_of
 from rekey import names
-from rekey.model import Ok, Outcome, RotationRequest, Unclear, encode
+from rekey.model import RotationRequest
 from rekey.starting import start_rotation
 
 blueprint = df.Blueprint()
@@ -15,11 +14,4 @@ blueprint = df.Blueprint()
 @blueprint.durable_client_input(client_name="client")
 async def start_rotation_step(payload: dict, client: df.DurableFunctionsClient) -> dict:
     """Start the right instance unless it is running already."""
-    try:
-        instance, started = await start_rotation(client, RotationRequest.parse(payload))
-    except Exception as error:  # noqa: BLE001 - the engine's errors may quote the input
-        outcome: Outcome = Unclear("not-started", f"starting the rotation failed ({type(error).__name__})")
-    else:
-        outcome = Ok({"instance": instance, "started": started})
-    encoded: dict[str, Any] = encode(outcome)
-    return encoded
+    return await outcome_of(start_rotation(client, RotationRequest.parse(payload)))

@@ -15,11 +15,13 @@ import msgspec
 from rekey.clients import Clients, clients
 from rekey.errors import NotYetError, RekeyError, UnclearError
 from rekey.model import Ok, Outcome, Permanent, Question, RetryAfter, Telling, Unclear, Walk, decode, encode
+from rekey.model.sweep import OfSweep
 
 if TYPE_CHECKING:
     from rekey.ports import ConsumerKind, CredentialKind
     from rekey.records import Records
     from rekey.settings import Settings
+    from rekey.sweep import Sweeps
     from rekey.vault import Vault
 
 log = logging.getLogger("rekey.step")
@@ -47,6 +49,12 @@ class Desk:
         from rekey.records import Records
 
         return Records(self.clients.container())
+
+    def sweeps(self, run_id: str) -> "Sweeps":
+        """Return what one nightly sweep keeps."""
+        from rekey.sweep import Sweeps
+
+        return Sweeps(self.clients.container(), run_id)
 
     def credential_kind(self, walk: Walk) -> "CredentialKind":
         """Return the kind that issues this rotation's credential."""
@@ -99,6 +107,8 @@ def _rotation_id(given: object) -> str:
             return given.notice.rotation_id
         case Question():
             return given.rotation_id
+        case OfSweep():
+            return given.run_id
     return ""
 
 
@@ -143,8 +153,8 @@ def _say(name: str, rotation_id: str, outcome: Outcome) -> None:
     fields = encode(outcome)
     event = {"event": "step", "step": name, "rotation_id": rotation_id, "outcome": fields["outcome"]}
     event |= {k: fields[k] for k in ("code", "message") if k in fields}
-    if isinstance(value := fields.get("value"), dict) and value.get("not_due"):
-        event["not_due"] = value["not_due"]
+    if isinstance(value := fields.get("value"), dict):
+        event |= {k: value[k] for k in ("not_due", "counts") if value.get(k)}
     log.log(
         logging.INFO if fields["outcome"] == "ok" else logging.WARNING,
         "%s",

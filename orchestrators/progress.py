@@ -1,4 +1,4 @@
-"""What the portal shows of a running rotation: one small object, rewritten at every step."""
+"""What the portal shows of what is running: one small object, rewritten at every step."""
 
 from datetime import datetime
 from typing import Any
@@ -18,13 +18,23 @@ class Progress:
 
     def at(self, step: str, state: str = "running", *, until: datetime | None = None, waiting_for: str = "") -> None:
         """Say which step the rotation is at. Never an address, a value or a URL: everybody may read it."""
-        status: dict[str, Any] = {
-            "rotation_id": self._rotation_id,
-            "step": step,
-            "state": state,
-            "since": now(self._ctx).isoformat(),
-            "next": until.isoformat() if until else None,
-            "waiting_for": waiting_for,
-            "consumers": self.consumers,
-        }
-        self._ctx.set_custom_status(status)
+        where = place(self._ctx, step, state, until=until, waiting_for=waiting_for)
+        self._ctx.set_custom_status({"rotation_id": self._rotation_id, **where, "consumers": self.consumers})
+
+
+def place(
+    ctx: OrchestrationContext,
+    step: str,
+    state: str = "running",
+    *,
+    until: datetime | None = None,
+    waiting_for: str = "",
+) -> dict[str, Any]:
+    """Return what every custom status says: the step, its state, since when, what it waits for and until when."""
+    return {
+        "step": step,
+        "state": state,
+        "since": now(ctx).isoformat(),
+        "next": until.isoformat() if until else None,
+        "waiting_for": waiting_for,
+    }

@@ -15,6 +15,7 @@ from durabletask.task import OrchestrationContext, Task, TaskFailedError, when_a
 
 from orchestrators.attempts import StepFailed, Steps, attempted
 from orchestrators.clock import now
+from orchestrators.forwarding import rotation_forwarded
 from orchestrators.progress import Progress
 from orchestrators.telling import Teller
 from rekey import names
@@ -56,10 +57,9 @@ class RotationFailed(Exception):  # noqa: N818 - it says how the rotation ended
 def rotate_secret(context: OrchestrationContext, payload: Any) -> Steps[Any]:
     """Rotate one secret, or say why not: `done`, `not-due`, `superseded` or `forwarded`; RotationFailed otherwise."""
     request = _parsed(payload)
-    instance = names.instance_id(request.vault, request.secret)
-    if context.instance_id != instance:
-        yield from attempted(context, names.START_ROTATION, request)
-        return {"result": "forwarded", "instance": instance}
+    forwarded = yield from rotation_forwarded(context, request)
+    if forwarded:
+        return forwarded
     rotation = Rotate(context, request, context.new_uuid())
     return (yield from rotation.run())
 

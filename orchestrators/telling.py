@@ -76,6 +76,10 @@ class Teller:
         once = f"bad-policy {request.vault} {request.secret} {bad.version}".lower()
         yield from self._send(Telling(notice=notice, owners=bad.owners, once=once, has_record=False))
 
+    def digest(self, notice: Notice) -> Steps[None]:
+        """Send a mail that is about no single rotation."""
+        yield from self._send(Telling(notice=notice, has_record=False))
+
     def _tell(self, walk: Walk, kind: NoticeKind, **more: Any) -> Steps[None]:
         rotation, facts, published = walk.rotation, walk.facts, walk.published
         notice = Notice(

@@ -24,6 +24,13 @@ CLOSE_RECORD = "close_record"
 START_ROTATION = "start_rotation"
 SORT_OUTBOX = "sort_outbox"
 DELIVER_MAIL = "deliver_mail"
+START_ALONE = "start_alone"
+
+BEGIN_SWEEP = "begin_sweep"
+FIND_DUE = "find_due"
+PLAN_STARTS = "plan_starts"
+START_DUE = "start_due"
+END_SWEEP = "end_sweep"
 
 # What Rekey does on its own: each orchestrator's name is also its one instance's id and its timer's function name.
 ROTATE_DUE = "rotate_due"
@@ -72,6 +79,14 @@ def record_blob(rotation_id: str) -> str:
 def lease_blob(object_id: str) -> str:
     """Return the blob whose lease guards one consumer's object against concurrent read-merge-write."""
     return f"leases/{hashlib.sha256(object_id.lower().encode()).hexdigest()}"
+
+
+SWEEPS = "sweeps/"
+
+
+def sweep_blob(run_id: str, part: str) -> str:
+    """Return the blob of one part of what a nightly sweep found and plans to start; of "", the prefix of them all."""
+    return f"{SWEEPS}{run_id}/{part}"
 
 
 ROTATION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

@@ -4,7 +4,7 @@ Verbs raise the errors of `rekey.errors`; whatever else they let out becomes a r
 die anywhere, or wake up late: it converges. No verb returns or logs a secret's value except as `SecretValue`.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, Protocol
 
@@ -68,6 +68,11 @@ class CredentialKind(Protocol):
     permissions: ClassVar[tuple[Permission, ...]]
     reveals_once: ClassVar[bool]
     """True if the issuer shows the value a single time, so that it is staged at once."""
+    writes: ClassVar[Mapping[str, int]]
+    """How many of the writes that a limit of rekey.nightly_settings.LIMITS counts one rotation makes, by its name.
+
+    Those of Key Vault are left out: every kind's new version is one, and a staged value another.
+    """
 
     def __init__(self, clients: Clients) -> None: ...
 

@@ -4,8 +4,9 @@ Source: https://learn.microsoft.com/graph/api/application-addpassword. The value
 seconds to minutes with AADSTS7000215 while the directory replicates; the same code says for good that it is wrong.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import ClassVar
 
 from azure.core.rest import AsyncHttpResponse, HttpRequest
@@ -16,6 +17,7 @@ from rekey.clients import Clients
 from rekey.entra_graph import GRANT, Application, EntraGraph, Password
 from rekey.errors import InputError, NotYetError, PermanentError, ScopeError
 from rekey.model import Facts, Rotation
+from rekey.nightly_settings import GRAPH_WRITES
 from rekey.ports import Held, Holdings, NewCredential, Permission
 from rekey.secret_value import SecretValue
 from rekey.settings import GUID, Settings
@@ -38,6 +40,7 @@ class EntraAppPassword:
         Permission("graph", "Policy.Read.All", "clamping the lifetime to the tenant's policy (optional)", ""),
     )
     reveals_once: ClassVar[bool] = True
+    writes: ClassVar[Mapping[str, int]] = MappingProxyType({GRAPH_WRITES: 2})  # addPassword, removePassword
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients

@@ -3,7 +3,7 @@
 import json
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -191,12 +191,17 @@ class Company:
 
 
 @contextmanager
-def running(folder: Path | None = None, scenario: Scenario | None = None, **environment: str) -> Iterator[Company]:
-    """Run a company in which nothing takes time to get around; `environment` is added to the app's."""
+def running(
+    folder: Path | None = None, scenario: Scenario | None = None, vaults: Iterable[str] = (), **environment: str
+) -> Iterator[Company]:
+    """Run a company in which nothing takes time to get around; `environment` is added to the app's.
+
+    Its settings name `vaults` beside the scenario's; who may do what there is for the test to seed.
+    """
     scenario = scenario or Scenario()
     client_ids = [str(uuid4()) for _ in range(MOST)]
     scope = {
-        "vaults": [scenario.vault],
+        "vaults": [scenario.vault, *vaults],
         "applications": client_ids,
         "organizations": {scenario.organization: [scenario.project, LOCKED]},
     }
