@@ -139,7 +139,7 @@ class Clients:
             self.credential("vault"),
             per_call_policies=[_pinned_to(origin)],
             permit_redirects=False,
-            **TIMEOUTS,
+            **_transport(),
         )
 
     def _mail(self) -> "EmailClient":
@@ -151,7 +151,7 @@ class Clients:
             self.credential("mail"),
             per_call_policies=[_pinned_to(origin)],
             permit_redirects=False,
-            **TIMEOUTS,
+            **_transport(),
         )
 
     def _container(self) -> "ContainerClient":
@@ -161,8 +161,8 @@ class Clients:
 
         storage = self.settings.storage
         if storage.startswith("https://"):
-            return ContainerClient(storage, CONTAINER, self.credential("storage"), **TIMEOUTS)
-        return ContainerClient.from_connection_string(storage, CONTAINER, **TIMEOUTS)
+            return ContainerClient(storage, CONTAINER, self.credential("storage"), **_transport())
+        return ContainerClient.from_connection_string(storage, CONTAINER, **_transport())
 
     def _pipeline(
         self, origin: str, plane: str = "", scope: str = ""
@@ -173,7 +173,7 @@ class Clients:
         chain: list[Any] = [_pinned_to(origin), policies.RequestIdPolicy(), policies.UserAgentPolicy("rekey")]
         if scope:
             chain.append(policies.AsyncBearerTokenCredentialPolicy(self.credential(plane), scope))
-        return AsyncPipelineClient(origin, policies=[*chain, policies.HttpLoggingPolicy()], **TIMEOUTS)
+        return AsyncPipelineClient(origin, policies=[*chain, policies.HttpLoggingPolicy()], **_transport())
 
     def _graph(self) -> "GraphServiceClient":
         from kiota_authentication_azure.azure_identity_authentication_provider import (
@@ -192,6 +192,12 @@ class Clients:
         adapter = GraphRequestAdapter(provider, client=transport.client)
         adapter.base_url = f"{origin}/v1.0"
         return GraphServiceClient(request_adapter=adapter)
+
+
+def _transport() -> dict[str, Any]:
+    from rekey.transport import SentOnce
+
+    return {"transport": SentOnce(**TIMEOUTS)}
 
 
 class Caller(msgspec.Struct, frozen=True):
