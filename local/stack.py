@@ -30,6 +30,8 @@ class Stack:
     environment: Mapping[str, str] = field(default_factory=dict)
     """Added to the app's: host switches, log level."""
     host_port: int = 0
+    storage_by_azure: bool = False
+    """Whether the app reaches its storage account through the simulated Azure, which counts and breaks requests."""
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -53,8 +55,18 @@ class Stack:
     def settings(self) -> dict[str, str]:
         """The app's settings."""
         return self.scenario.settings(
-            self.control.description, self.identity, self.client_id, self.storage.connection_string
+            self.control.description, self.identity, self.client_id, self.apps_connection_string
         )
+
+    @property
+    def apps_connection_string(self) -> str:
+        """How the app reaches its storage account."""
+        instead = self.control.description["storage"]
+        direct = {"blob": self.storage.blob_endpoint, "queue": self.storage.queue_endpoint}
+        connection_string = self.storage.connection_string
+        for service, endpoint in direct.items():
+            connection_string = connection_string.replace(endpoint, instead.get(service, endpoint))
+        return connection_string
 
     @property
     def host_url(self) -> str:
@@ -94,6 +106,8 @@ class Stack:
 
     def _azure(self) -> Process:
         command: list[str | Path] = [sys.executable, "-m", "local.azure", "--state-dir", self.folder / "azure"]
+        if self.storage_by_azure:
+            command += ["--blob", self.storage.blob_endpoint, "--queue", self.storage.queue_endpoint]
         return Process(command, log=self.folder / "azure.log", cwd=ROOT)
 
     def _host(self) -> Process:
