@@ -141,8 +141,8 @@ class Email:
 
     def _take(self, resource: Resource, operation: str) -> None:
         for limit, seconds in _LIMITS[operation, resource.managed()]:
-            most = self._cloud.switches.scaled(self.name, limit)
-            wait = self._windows.take(f"{operation} {resource.name}", most, seconds, self._cloud.clock.now())
+            most, window = self._cloud.switches.limit(self.name, limit, seconds)
+            wait = self._windows.take(f"{operation} {resource.name}", most, window, self._cloud.clock.now())
             if wait is not None:
                 raise self.throttled(wait)
 

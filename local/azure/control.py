@@ -38,9 +38,9 @@ class Control:
         """Set how long writes take to be seen everywhere: `entra` or `graph`, `seconds=...`."""
         self._ask("POST", "/_sim/faults", {"service": service, "propagation": fields})
 
-    def limits(self, service: str, scale: float) -> None:
-        """Multiply a service's documented limits."""
-        self._ask("POST", "/_sim/faults", {"service": service, "limits": {"scale": scale}})
+    def limits(self, service: str, scale: float, seconds: float | None = None) -> None:
+        """Multiply a service's documented limits, and let their windows have another length."""
+        self._ask("POST", "/_sim/faults", {"service": service, "limits": {"scale": scale, "seconds": seconds}})
 
     def faults(self) -> list[dict[str, Any]]:
         """Return the armed faults with `hits` and `held`."""

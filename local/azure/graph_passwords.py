@@ -96,8 +96,8 @@ class Passwords:
         if app.audience in PERSONAL_AUDIENCES:
             limits.append((_PERSONAL_WRITES, _PERSONAL_SECONDS))
         for limit, seconds in limits:
-            most = self._cloud.switches.scaled("graph", limit)
-            wait = self._windows.take(caller.client_id, most, seconds, self._cloud.clock.now())
+            most, window = self._cloud.switches.limit("graph", limit, seconds)
+            wait = self._windows.take(caller.client_id, most, window, self._cloud.clock.now())
             if wait is not None:
                 raise self._errors.throttled(wait)
 

@@ -1,5 +1,6 @@
 """Speaks the Key Vault secrets API on `<vault>.vault.localhost`; any api-version is accepted."""
 
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +72,7 @@ class KeyVault:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self.vaults: dict[str, Vault] = {}
-        self._throttle = Throttle(lambda limit: cloud.switches.scaled(self.name, limit))
+        self._throttle = Throttle(functools.partial(cloud.switches.limit, self.name))
         self._seeds = VaultSeeds(cloud.directory, cloud.clock, cloud.new_secret)
         self._seeded: list[Stored] = []
 

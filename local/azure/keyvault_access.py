@@ -67,10 +67,10 @@ def throttled(reason: str, retry_after: int | None = None) -> ServiceError:
 
 @dataclass
 class Throttle:
-    """Counts a vault's requests of the last ten seconds of the machine's clock; refused ones don't count."""
+    """Counts a vault's requests of the last window of the machine's clock; refused ones don't count."""
 
-    scaled: Callable[[int], int]
-    """Turns a documented limit into the one that applies now."""
+    limit: Callable[[int, float], tuple[int, float]]
+    """Turns a documented limit (how many, in how many seconds) into the one that applies now."""
     now: Callable[[], float] = time.monotonic
     _creations: dict[str, deque[float]] = field(default_factory=dict)
     _others: dict[str, deque[float]] = field(default_factory=dict)
@@ -78,10 +78,10 @@ class Throttle:
     def count(self, vault: str, *, creation: bool) -> None:
         """Count one request, or raise the 429."""
         table = self._creations if creation else self._others
-        limit = self.scaled(CREATIONS_PER_WINDOW if creation else OTHERS_PER_WINDOW)
+        most, seconds = self.limit(CREATIONS_PER_WINDOW if creation else OTHERS_PER_WINDOW, WINDOW_SECONDS)
         window, now = table.setdefault(vault, deque()), self.now()
-        while window and window[0] <= now - WINDOW_SECONDS:
+        while window and window[0] <= now - seconds:
             window.popleft()
-        if len(window) >= limit:
+        if len(window) >= most:
             raise throttled("VaultRequestTypeLimitReached" if creation else "VaultOperationLimitReached")
         window.append(now)

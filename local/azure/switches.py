@@ -2,9 +2,10 @@
 
 import random
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 
 class Mode(StrEnum):
@@ -29,8 +30,15 @@ class GraphPropagation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     conflict_seconds: float = 1.0
 
 
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a service's documented limits are changed: counts are multiplied, windows get another length (seconds)."""
+
+    scale: Annotated[float, Meta(gt=0)] = 1.0
+    seconds: Annotated[float, Meta(gt=0)] | None = None
+
+
 class Switches:
-    """The current settings; `limit_scale` multiplies a service's documented limits (0.1: a tenth of them)."""
+    """The current settings; `limits` has the services whose limits aren't the documented ones."""
 
     def __init__(self) -> None:
         self.reset()
@@ -39,28 +47,32 @@ class Switches:
         """Go back to the defaults."""
         self.entra = EntraPropagation()
         self.graph = GraphPropagation()
-        self.limit_scale: dict[str, float] = {}
+        self.limits: dict[str, Limits] = {}
         self.replicas = random.Random(self.entra.seed)  # noqa: S311 - a repeatable choice of replica
 
     def set(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Take `{"service", "propagation": {...}}` or `{"service", "limits": {"scale": x}}`; else ValueError."""
+        """Take `{service, propagation: {...}}` or `{service, limits: {scale, seconds}}`; else ValueError."""
         match document:
             case {"service": "entra", "propagation": dict() as wanted}:
                 self.entra = msgspec.convert(wanted, EntraPropagation)
                 self.replicas = random.Random(self.entra.seed)  # noqa: S311 - a repeatable choice of replica
             case {"service": "graph", "propagation": dict() as wanted}:
                 self.graph = msgspec.convert(wanted, GraphPropagation)
-            case {"service": str() as service, "limits": {"scale": int() | float() as scale}} if scale > 0:
-                self.limit_scale[service] = float(scale)
+            case {"service": str() as service, "limits": dict() as wanted}:
+                self.limits[service] = msgspec.convert(wanted, Limits)
             case _:
-                raise ValueError(f"switch: got {document}, expected propagation of entra or graph, or limits.scale")
+                raise ValueError(f"switch: got {document}, expected propagation of entra or graph, or limits")
         return self.told()
 
     def told(self) -> dict[str, Any]:
         """Return the current settings."""
         entra, graph = msgspec.to_builtins(self.entra), msgspec.to_builtins(self.graph)
-        return {"propagation": {"entra": entra, "graph": graph}, "limit_scale": self.limit_scale}
+        return {"propagation": {"entra": entra, "graph": graph}, "limits": msgspec.to_builtins(self.limits)}
 
-    def scaled(self, service: str, limit: int) -> int:
-        """Return a documented limit as it applies now, at least 1."""
-        return max(1, round(limit * self.limit_scale.get(service, 1.0)))
+    def limit(self, service: str, count: int, seconds: float) -> tuple[int, float]:
+        """Return a documented limit as it applies now: how many, at least 1, in how many seconds."""
+        changed = self.limits.get(service, _DOCUMENTED)
+        return max(1, round(count * changed.scale)), changed.seconds or seconds
+
+
+_DOCUMENTED = Limits()

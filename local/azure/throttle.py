@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 class Windows:
     """Sliding windows, one per key; a refused request doesn't count."""
 
-    taken: defaultdict[tuple[str, int], deque[datetime]] = field(default_factory=lambda: defaultdict(deque))
+    taken: defaultdict[tuple[str, float], deque[datetime]] = field(default_factory=lambda: defaultdict(deque))
 
-    def take(self, key: str, limit: int, seconds: int, now: datetime) -> int | None:
+    def take(self, key: str, limit: int, seconds: float, now: datetime) -> int | None:
         """Count one request of `key` against `limit` per `seconds`; return the wait in seconds if it is too much."""
         window = self.taken[key, seconds]
         while window and window[0] <= now - timedelta(seconds=seconds):
@@ -22,6 +22,6 @@ class Windows:
         window.append(now)
         return None
 
-    def used(self, key: str, seconds: int) -> int:
+    def used(self, key: str, seconds: float) -> int:
         """Return how many requests of `key` are in its window."""
         return len(self.taken[key, seconds])

@@ -212,6 +212,8 @@ async def test_a_held_request_whose_client_went(azure: Simulated) -> None:
         {"service": "entra", "status": 500, "path": "("},
         {"service": "entra", "propagation": {"seconds": "soon"}},
         {"service": "graph", "limits": {"scale": 0}},
+        {"service": "graph", "limits": {"seconds": 0}},
+        {"service": "graph", "limits": {"window": 5}},
     ],
 )
 async def test_wrong_faults(azure: Simulated, fault: dict[str, Any]) -> None:

@@ -332,6 +332,14 @@ async def test_write_limit(azure: Simulated) -> None:
     assert (await add(azure, identity="admin")).status == 200
 
 
+async def test_write_limit_in_a_shorter_window(azure: Simulated) -> None:
+    """A window of another length frees its places that much sooner."""
+    azure.cloud.switches.set({"service": "graph", "limits": {"scale": 0.001, "seconds": 4}})
+    assert [(await add(azure, identity="admin")).status for _ in range(4)] == [200, 200, 200, 429]
+    azure.cloud.clock.advance(timedelta(seconds=5))
+    assert (await add(azure, identity="admin")).status == 200
+
+
 async def test_paging_and_options(azure: Simulated) -> None:
     """Pages are linked until the last, options are obeyed, unknown ones refused."""
     first = (await ask(azure, "GET", "/applications?$top=2&$select=id,appId&$count=true")).body

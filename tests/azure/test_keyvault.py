@@ -280,7 +280,7 @@ async def test_paging_ends_with_a_null_link(azure: Simulated) -> None:
 
 async def test_creations_are_throttled_apart_from_reads(azure: Simulated) -> None:
     """Beyond the limit of creations PUT is a 429 Throttled, while reads go on."""
-    azure.cloud.switches.limit_scale["keyvault"] = 0.01
+    azure.cloud.switches.set({"service": "keyvault", "limits": {"scale": 0.01}})
     token, statuses = vault_token(azure), []
     for _ in range(4):
         answer = await azure.call("PUT", url(azure, "/secrets/s"), token=token, body={"value": "x"})

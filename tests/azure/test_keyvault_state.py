@@ -60,7 +60,7 @@ def test_only_active_secrets_are_readable() -> None:
 def test_window_slides() -> None:
     """The limit of creations holds for any ten seconds, per vault, and refused requests don't count."""
     time = Time()
-    throttle = Throttle(lambda limit: limit, now=time)
+    throttle = Throttle(lambda count, seconds: (count, seconds), now=time)
     for _ in range(CREATIONS_PER_WINDOW):
         throttle.count("kv", creation=True)
     for _ in range(2):
