@@ -65,10 +65,17 @@ class Store:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-            self._own()
-            self._prepare()
         except (OSError, sqlite3.Error) as error:
             raise self._unusable(f"can't be used ({error})") from error
+        try:
+            self._own()
+            self._prepare()
+        except sqlite3.Error as error:
+            self.close()
+            raise self._unusable(f"can't be used ({error})") from error
+        except StoreError:
+            self.close()
+            raise
 
     def _own(self) -> None:
         """Lock the file until the process ends, however it ends; nothing is written before it proved to be ours."""
