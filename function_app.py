@@ -27,7 +27,7 @@ from activities import (
 )
 from orchestrators import rotate_due, rotate_secret, switch_consumer
 from rekey.settings import settings
-from triggers import inventory_api, key_vault_events, operator_api, schedules
+from triggers import inventory_api, key_vault_events, operator_api, planning_api, schedules
 
 settings()  # a setting that can't be used stops the app here, with a sentence that names it
 
@@ -37,6 +37,7 @@ for part in (
     key_vault_events,
     operator_api,
     inventory_api,
+    planning_api,
     schedules,
     rotate_secret,
     switch_consumer,
