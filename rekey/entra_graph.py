@@ -3,13 +3,13 @@
 import contextlib
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
 
+from rekey import service_time
 from rekey.azure_errors import malformed, of_status, retry_after
 from rekey.errors import NotYetError, PermanentError, RekeyError, UnclearError
 from rekey.ports import NewCredential
@@ -116,7 +116,7 @@ class EntraGraph:
             raise PermanentError("no-application", f"application {client_id}: Graph answered without an object id")
         if (found.app_id or "").lower() != client_id.lower():
             raise PermanentError("other-application", f"application {client_id}: Graph answered with {found.app_id}")
-        return _application(found, _date(seen.response_headers.get("date")))
+        return _application(found, service_time.said_by(seen.response_headers.get("date")))
 
     async def password_rules(self) -> tuple["PasswordRule", ...]:
         """Return what the tenant's policy says of passwords. Without Policy.Read.All: PermanentError `forbidden`."""
@@ -167,15 +167,6 @@ def _application(found: "GraphApplication", answered: datetime | None) -> Applic
         owners={o.id: _mail(o) for o in found.owners or () if o.id},
         answered=answered,
     )
-
-
-def _date(headers: Iterable[str]) -> datetime | None:
-    """Return what the answer's Date header says, None if it is missing, repeated or no date."""
-    said = list(headers)
-    try:
-        return parsedate_to_datetime(said[0]).astimezone(UTC) if len(said) == 1 else None
-    except ValueError:
-        return None
 
 
 def _password(found: "PasswordCredential") -> Password:

@@ -7,18 +7,21 @@ version id); a disabled version can't be read at all; a PUT always makes a versi
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.core.rest import HttpRequest
 
+from rekey import service_time
 from rekey.azure_errors import of_status, translated
 from rekey.clients import NO_RETRY
 from rekey.errors import NotYetError, PermanentError
 from rekey.secret_value import SecretValue
 
 if TYPE_CHECKING:
+    from azure.core.pipeline import PipelineResponse
+    from azure.core.rest import HttpResponse
     from azure.keyvault.secrets import KeyVaultSecret, SecretProperties
     from azure.keyvault.secrets.aio import SecretClient
 
@@ -81,6 +84,18 @@ class Vault:
             async for found in self._client.list_properties_of_secrets():
                 if not found.managed:
                     yield _listed(found)
+
+    async def time(self) -> datetime | None:
+        """Return the vault's own time, which its dates are to be compared with; None if it doesn't say."""
+        said: list[str | None] = []
+
+        def note(response: "PipelineResponse[Any, HttpResponse]") -> None:
+            said.append(response.http_response.headers.get("Date"))
+
+        with translated(f"Key Vault {self._name}", forbidden=self._grant):
+            pages = self._client.list_properties_of_secrets(max_page_size=1, raw_response_hook=note).by_page()
+            await anext(pages, None)
+        return service_time.said_by(said[-1:])
 
     async def versions(self, secret: str) -> list[Version]:
         """Return all versions of a secret, the oldest first; within one second their order is not known."""

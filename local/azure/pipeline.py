@@ -1,5 +1,7 @@
 """Knows the way of a request through the simulated Azure: log, faults, the service that its host or port names."""
 
+from email.utils import format_datetime
+
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -30,6 +32,7 @@ class Pipeline:
         if response is None:
             return
         entry.status = response.status_code
+        response.headers.setdefault("date", format_datetime(self._cloud.clock.now(), usegmt=True))
         await exchange.send(response)
 
     def _write_down(self, service: str, host: str, scope: Scope) -> Entry:

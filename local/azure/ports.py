@@ -102,6 +102,7 @@ def _config(app: Served) -> uvicorn.Config:
         access_log=False,
         lifespan="off",
         proxy_headers=False,
+        date_header=False,  # the simulated Azure has a clock of its own
         timeout_keep_alive=300,
         timeout_graceful_shutdown=2,
     )

@@ -1,0 +1,1 @@
+"""What the nightly check looks for, and what it may do about it."""
