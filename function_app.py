@@ -7,6 +7,7 @@ from activities import (
     check_old_credential_use,
     close_record,
     confirm_consumer,
+    deliver_mail,
     disable_old_version,
     end_sweep,
     find_due,
@@ -25,6 +26,7 @@ from activities import (
     read_policy,
     retire_old_credential,
     set_secret_version,
+    sort_outbox,
     start_alone,
     start_due,
     start_rotation,
@@ -33,7 +35,7 @@ from activities import (
     update_consumer,
     verify_credential,
 )
-from orchestrators import purge_history, reconcile, rotate_due, rotate_secret, switch_consumer
+from orchestrators import deliver_notices, purge_history, reconcile, rotate_due, rotate_secret, switch_consumer
 from rekey.settings import settings
 from triggers import inventory_api, key_vault_events, operator_api, planning_api, schedules
 
@@ -81,5 +83,8 @@ for part in (
     start_due,
     end_sweep,
     start_alone,
+    deliver_notices,
+    sort_outbox,
+    deliver_mail,
 ):
     app.register_functions(part.blueprint)

@@ -24,13 +24,12 @@ async def sort(desk: Desk, sorting: Sorting) -> Sorted:
     from rekey.notices.sorting import sorted_out
 
     outbox = Outbox(desk.clients.container())
-    plan = sorted_out(await outbox.pending())
-    if not sorting.fold:
-        return Sorted(plan.made)
+    made = await outbox.made()
+    plan = sorted_out(await outbox.pending() if sorting.fold else (), made)
 
     async def fold(recipient: str, news: tuple[Waiting, ...]) -> Parcel:
         folds = tuple(waiting.id for waiting in news)
         return Parcel(await outbox.put(folded(recipient, news), DIGEST, folds), (recipient,))
 
-    made = await asyncio.gather(*(fold(*one) for one in plan.folds))
-    return Sorted((*plan.made, *plan.singles, *made))
+    new = await asyncio.gather(*(fold(*one) for one in plan.folds))
+    return Sorted((*plan.made, *plan.singles, *new))

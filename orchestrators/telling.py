@@ -13,6 +13,9 @@ from rekey.model import BadPolicy, ConsumerResult, Notice, NoticeKind, RotationR
 MAIL_PATIENCE = timedelta(minutes=2)
 """How long a mail may hold up a rotation; after that it goes to the outbox."""
 
+CAN_WAIT = frozenset({NoticeKind.STARTING, NoticeKind.SWITCHED, NoticeKind.DONE})
+"""What merely goes as planned; of a rotation that is one of many it is told in the next digest."""
+
 
 class Teller:
     """Writes the notices of one rotation."""
@@ -100,6 +103,7 @@ class Teller:
             owners=rotation.policy.owners,
             notify=rotation.policy.notify,
             application_owners=facts.owners if facts else (),
+            digest=rotation.digest and kind in CAN_WAIT,
         )
         yield from self._send(telling)
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from azure.storage.blob.aio import ContainerClient
 
 PREFIX = "outbox/"
+MADE = "outbox-digests/"
+"""Digests made of notices that wait, until they are out; what they tell waits as well until then."""
 SET_ASIDE = "outbox-refused/"
 """What the mail service refuses for good is kept there, and never sent."""
 
@@ -70,24 +72,22 @@ class Outbox:
 
         `reason` is a code, not an error's text.
         """
-        waiting = str(notice_id(notice, notice.to))
+        waiting = f"{MADE if folds else PREFIX}{notice_id(notice, notice.to)}"
         body = msgspec.json.encode(_Stored(notice=notice, reason=reason, folds=folds))
         with translated("outbox"):
-            await create(self._container, _blob(waiting), body)
-        return waiting
+            await create(self._container, f"{waiting}.json", body)
+        return waiting.removeprefix(PREFIX)
 
     async def pending(self) -> list[Waiting]:
-        """Return what waits, the oldest first. A blob that can't be read is logged and left where it is.
+        """Return the notices that wait, the oldest first. A blob that can't be read is logged and left where it is.
 
         Who may write the container may write here: send only through a channel that filters recipients itself.
         """
-        found: list[Waiting | None] = []
-        with translated("outbox"):
-            pages = self._container.list_blobs(name_starts_with=PREFIX).by_page()
-            async for page in pages:
-                names = [blob.name async for blob in page]
-                found += await asyncio.gather(*(self._read(name) for name in names))
-        return sorted((w for w in found if w is not None), key=lambda w: (w.since, w.id))
+        return await self._all(PREFIX)
+
+    async def made(self) -> list[Waiting]:
+        """Return the digests that were made and aren't out yet, the oldest first."""
+        return await self._all(MADE)
 
     async def read(self, waiting: str) -> Waiting | None:
         """Return the notice of that id; None if it is gone, or can't be read."""
@@ -112,6 +112,14 @@ class Outbox:
         body = msgspec.json.encode(_Stored(notice=notice, reason=waiting.reason, since=waiting.since))
         with translated("outbox"):
             await create(self._container, name, body)
+
+    async def _all(self, prefix: str) -> list[Waiting]:
+        found: list[Waiting | None] = []
+        with translated("outbox"):
+            async for page in self._container.list_blobs(name_starts_with=prefix).by_page():
+                names = [blob.name async for blob in page]
+                found += await asyncio.gather(*(self._read(name) for name in names))
+        return sorted((w for w in found if w is not None), key=lambda w: (w.since, w.id))
 
     async def _mark(self, waiting: str, told: tuple[str, ...]) -> None:
         async with self._few:
@@ -150,4 +158,5 @@ def _marked(body: bytes | None, told: tuple[str, ...]) -> bytes | None:
 
 
 def _blob(waiting: str) -> str:
-    return f"{PREFIX}{waiting}.json"
+    """Return where the notice of that id is; a digest's id says that it is one."""
+    return f"{waiting}.json" if waiting.startswith(MADE) else f"{PREFIX}{waiting}.json"

@@ -21,15 +21,14 @@ class Plan(msgspec.Struct, frozen=True):
     folds: tuple[tuple[str, tuple[Waiting, ...]], ...]
 
 
-def sorted_out(waiting: Sequence[Waiting]) -> Plan:
-    """Return the plan for all that waits.
+def sorted_out(waiting: Sequence[Waiting], made: Sequence[Waiting] = ()) -> Plan:
+    """Return the plan for all that waits, and the digests that were `made` of some of it.
 
-    A digest that was made earlier stays as it is, for it may have got out, and so does what it tells. A notice is
+    A digest stays as it is, for it may have got out, and so does what it tells. A notice is
     sent as it is to those for whom nothing else waits: under its own id, should it have got out.
     """
-    made = [one for one in waiting if one.folds]
     covered = {(news, address.lower()) for one in made for news in one.folds for address in one.notice.to}
-    news = [(one, a) for one in waiting if not one.folds for a in one.left() if (one.id, a.lower()) not in covered]
+    news = [(one, a) for one in waiting for a in one.left() if (one.id, a.lower()) not in covered]
     shelves: dict[str, list[Waiting]] = defaultdict(list)
     alone: dict[str, list[str]] = defaultdict(list)
     for one, address in news:

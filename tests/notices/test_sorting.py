@@ -40,7 +40,7 @@ def test_a_digest_that_was_made_stays_as_it_is() -> None:
     """It may have got out: what it tells its reader isn't told again, and what came meanwhile doesn't change it."""
     first, second, later = (waiting(notice(name, to=(ANN,))) for name in "abc")
     made = replace(waiting(folded(ANN, [first, second])), folds=(first.id, second.id))
-    plan = sorted_out([first, second, made, later])
+    plan = sorted_out([first, second, later], [made])
     assert [(p.id, p.to) for p in plan.made] == [(made.id, (ANN,))]
     assert [p.id for p in plan.singles] == [later.id]
     assert plan.folds == ()
