@@ -3,7 +3,10 @@
 import contextlib
 import json
 import math
+import time
 from collections.abc import Iterator
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 
 from azure.core.exceptions import (
     AzureError,
@@ -100,13 +103,23 @@ def of_status(
 
 
 def retry_after(headers: object) -> float | None:
-    """Return the seconds a Retry-After header asks for, at most a day; None without one, or with a date."""
+    """Return the seconds a Retry-After header asks for, as a number or a date, at most a day; None without one."""
     value = getattr(headers, "get", lambda _: None)("Retry-After")
+    seconds = _seconds(value) if isinstance(value, str) else None
+    return min(max(0.0, seconds), LONGEST_WAIT) if seconds is not None and math.isfinite(seconds) else None
+
+
+def _seconds(value: str) -> float | None:
+    """https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3."""
     try:
-        seconds = float(value) if value is not None else math.nan
+        return float(value)
+    except ValueError:
+        pass
+    try:
+        then = parsedate_to_datetime(value)
     except ValueError:
         return None
-    return min(max(0.0, seconds), LONGEST_WAIT) if math.isfinite(seconds) else None
+    return (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp() - time.time()
 
 
 def _service_code(error: HttpResponseError) -> str:

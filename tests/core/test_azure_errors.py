@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -62,12 +64,22 @@ def test_status_has_one_meaning(status: int, kind: type[RekeyError], code: str, 
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("3", 3.0), ("0.5", 0.5), ("-4", 0.0), (None, None), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("", None)],
+    [("3", 3.0), ("0.5", 0.5), ("-4", 0.0), (None, None), ("tomorrow", None), ("", None)],
 )
 def test_retry_after_is_seconds_or_nothing(header: str | None, seconds: float | None) -> None:
-    """A date, nonsense or nothing leaves the wait to the backoff."""
+    """Nonsense or nothing leaves the wait to the backoff."""
     assert retry_after({"Retry-After": header} if header is not None else {}) == seconds
     assert retry_after(None) is None
+
+
+def test_retry_after_may_be_a_date() -> None:
+    """A date is as good as the seconds until then; one that has passed, or is endlessly far, is no more than that."""
+    later = format_datetime(datetime.now(UTC) + timedelta(minutes=10), usegmt=True)
+    found = retry_after({"Retry-After": later})
+    assert found is not None
+    assert 500 < found <= 600
+    assert retry_after({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0.0
+    assert retry_after({"Retry-After": "Wed, 21 Oct 9015 07:28:00 GMT"}) == 86400.0
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("nan", None), ("inf", None), ("1e400", None), ("1e300", 86400.0)])
