@@ -54,7 +54,8 @@ class Admin:
         return Response(headers={"Cache-Control": "no-store"})
 
     async def host_status(self, _: Request) -> Response:
-        """Say that the host runs; `workerPid` (null between two workers) and `functions` are this host's own."""
+        """Say that the host runs; `workerPid` (null if no worker is ready), `workerPids`, `functions` are its own."""
+        pids = self._supervisor.pids
         return JSONResponse(
             {
                 "id": self._host_id(),
@@ -64,7 +65,8 @@ class Admin:
                 "computerName": platform.node(),
                 "processUptime": int((time.monotonic() - self._started) * 1000),
                 "functionAppContentEditingState": "Unknown",
-                "workerPid": self._supervisor.pid,
+                "workerPid": pids[0] if pids else None,
+                "workerPids": pids,
                 "functions": len(self._supervisor.functions),
             }
         )

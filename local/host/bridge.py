@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
@@ -13,7 +14,8 @@ from google.protobuf import empty_pb2, wrappers_pb2  # type: ignore[import-untyp
 
 from local.host.faults import Faults
 from local.host.functions import DURABLE_TRIGGERS, FunctionInfo, durable_names
-from local.host.invoker import FunctionError, Invoker, datum
+from local.host.invoker import FunctionError, FunctionTimeoutError, Invoker, datum
+from local.host.wire import WorkerOptions
 
 _LOG = logging.getLogger(__name__)
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -28,11 +30,18 @@ class _NotFoundError(Exception):
 class Bridge:
     """Takes work items from the engine's stream until it is cancelled."""
 
-    def __init__(self, invoker: Invoker, faults: Faults, *, engine: str, client_binding: str) -> None:
+    def __init__(
+        self,
+        invoker: Invoker,
+        faults: Faults,
+        options: WorkerOptions,
+        on_timeout: Callable[[FunctionTimeoutError], None],
+    ) -> None:
         self._invoker = invoker
         self._faults = faults
-        self._engine = engine
-        self._client_binding = client_binding
+        self._engine = options.engine
+        self._client_binding = options.client_binding
+        self._on_timeout = on_timeout
         self._names = {kind: durable_names(invoker.functions, kind) for kind in DURABLE_TRIGGERS}
         self._free = asyncio.Semaphore(_CONCURRENCY)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -58,7 +67,11 @@ class Bridge:
     def _handled(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._free.release()
-        if not task.cancelled() and (error := task.exception()):
+        if task.cancelled() or not (error := task.exception()):
+            return
+        if isinstance(error, FunctionTimeoutError):
+            self._on_timeout(error)
+        else:
             _LOG.error("a work item was not completed: its lease will run out", exc_info=error)
 
     async def _handle(self, stub: Any, item: pb.WorkItem) -> None:

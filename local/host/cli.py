@@ -7,17 +7,17 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from local.host.admin import VERSION
 from local.host.composition import Host
 from local.host.logs import write_logs
 from local.host.routes import RouteError
-from local.host.settings import SettingsError, read_settings
+from local.host.settings import read_settings
+from local.host.settings_error import SettingsError
 from local.host.store import StoreError
 from local.host.supervisor import LoadError
-
-_DEFAULT_PORT = 7071
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,11 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", "-v", action="version", version=VERSION)
     start = parser.add_subparsers(dest="command", required=True).add_parser("start", help="run the app in this folder")
     start.add_argument(
-        "--port", "-p", type=int, default=_DEFAULT_PORT, help="HTTP port (default 7071; 0 takes a free one)"
+        "--port", "-p", type=int, help="HTTP port (default: local.settings.json's, or 7071; 0 takes a free one)"
     )
-    port: int = parser.parse_args(arguments).port
     try:
-        asyncio.run(_start(port))
+        asyncio.run(_start(parser.parse_args(arguments).port))
     except (SettingsError, RouteError, StoreError) as error:
         print(f"The host can't start: {error}", file=sys.stderr)
         return 1
@@ -40,9 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def _start(port: int) -> None:
-    listening = _bound(port)
-    settings = read_settings(Path.cwd(), listening.getsockname()[1])
+async def _start(port: int | None) -> None:
+    settings = read_settings(Path.cwd(), port)
+    listening = _bound(settings.port)
+    settings = replace(settings, port=listening.getsockname()[1])
     write_logs(settings.log_level)
     if settings.log_level == logging.INFO:
         for chatty in ("azure", "durabletask", "uvicorn"):

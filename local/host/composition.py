@@ -80,7 +80,7 @@ class Host:
             self._backend, query=self._query, orchestrators=durable_names(functions, "orchestrationTrigger")
         )
         admin = Admin(self._supervisor, listeners, self._settings)
-        front = Front(self._supervisor, self._backend, management, admin, self._settings.route_prefix)
+        front = Front(self._supervisor, self._backend, management, admin, self._settings)
         print("\nFunctions:\n", flush=True)
         for info in functions.values():
             print(f"    {info.name}: {front.describe(info, self._settings.port)}", flush=True)
@@ -95,7 +95,8 @@ class Host:
             channel=channel,
             engine=f"127.0.0.1:{self._backend.port}",
             client_binding=self._client_binding(),
-            log_level=self._settings.log_level,
+            log_level=self._settings.app_log_level,
+            function_timeout=self._settings.function_timeout,
         )
 
     def _client_binding(self) -> str:

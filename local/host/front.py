@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -15,6 +17,7 @@ from local.host.instances import dump
 from local.host.management import Management
 from local.host.routes import Route as FunctionRoute
 from local.host.routes import compile_route, find_route
+from local.host.settings import HostSettings
 from local.host.supervisor import NoWorkerError, Supervisor, WorkerLostError
 from local.host.wire import HttpCall
 from local.host.wire import Response as FunctionResponse
@@ -36,18 +39,24 @@ class Front:
     """The ASGI application of the host."""
 
     def __init__(
-        self, supervisor: Supervisor, backend: LocalBackend, management: Management, admin: Admin, prefix: str
+        self,
+        supervisor: Supervisor,
+        backend: LocalBackend,
+        management: Management,
+        admin: Admin,
+        settings: HostSettings,
     ) -> None:
         self._supervisor = supervisor
         self._backend = backend
-        self._routes = http_routes(supervisor.functions, prefix)
+        self._routes = http_routes(supervisor.functions, settings.route_prefix)
         self.app = Starlette(
             routes=[
                 *management.routes(),
                 *admin.routes(),
                 Route("/admin/local/durable-store", self.durable_store),
                 Route("/{path:path}", self.http_trigger, methods=_METHODS),
-            ]
+            ],
+            middleware=_cors(settings),
         )
 
     def describe(self, info: FunctionInfo, port: int) -> str:
@@ -84,6 +93,21 @@ class Front:
     async def durable_store(self, _: Request) -> Response:
         """Return everything that the engine stores."""
         return JSONResponse(dump(*self._backend.stored()))
+
+
+def _cors(settings: HostSettings) -> list[Middleware]:
+    """Return what lets pages of the sites named call the functions; nothing if none is named."""
+    if not settings.origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            allow_credentials=settings.origins_credentials,
+        )
+    ]
 
 
 def _joined(items: Any, separator: str) -> dict[str, str]:

@@ -39,10 +39,15 @@ def datum(value: Any, kind: str | None) -> Any:
     return datumdef.Datum(value, kind)
 
 
+class FunctionTimeoutError(Exception):
+    """A function took longer than host.json allows; it goes on, and only the end of its process ends it."""
+
+
 class Invoker:
     """One indexed function app. The runtime keeps its registry in a module: one app per process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, timeout: float | None) -> None:
+        self._timeout = timeout
         runtime.start_threadpool_executor()
         meta.load_binding_registry()
         script = folder / os.environ.get("PYTHON_SCRIPT_FILE_NAME", "function_app.py")
@@ -59,8 +64,16 @@ class Invoker:
     ) -> Any:
         """Run a function as the runtime's `invocation_request_native` does; its result's Datum, or None.
 
-        That function itself reduces an exception to text; FunctionError keeps its parts.
+        That function itself reduces an exception to text; FunctionError keeps its parts. FunctionTimeoutError if the
+        function takes too long.
         """
+        running = asyncio.ensure_future(self._invoke(name, inputs, metadata))
+        done, _ = await asyncio.wait({running}, timeout=self._timeout)
+        if not done:
+            raise FunctionTimeoutError(f"Timeout value of {self._timeout:g} seconds was exceeded by function: {name}")
+        return running.result()
+
+    async def _invoke(self, name: str, inputs: Sequence[tuple[str, Any]], metadata: Mapping[str, Any] | None) -> Any:
         info, invocation_id = self._loaded[name], str(uuid4())
         try:
             arguments = native_invocation._decode_inputs(info, inputs, metadata or {})  # noqa: SLF001

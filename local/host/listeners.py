@@ -7,7 +7,8 @@ from typing import Any
 from local.host.functions import FunctionInfo
 from local.host.queues import QueueListener, open_listener
 from local.host.schedules import read_timer
-from local.host.settings import HostSettings, SettingsError
+from local.host.settings import HostSettings
+from local.host.settings_error import SettingsError
 from local.host.supervisor import NoWorkerError, Supervisor, WorkerLostError
 from local.host.timer_triggers import TimerListener, TimerRecords
 from local.host.wire import Done, QueueCall, TimerCall

@@ -13,7 +13,8 @@ from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient
 
 from local.host.functions import FunctionInfo
-from local.host.settings import QueueSettings, SettingsError, resolve
+from local.host.settings import QueueSettings, resolve
+from local.host.settings_error import SettingsError
 from local.host.wire import QueueCall
 from local.storage import ACCOUNT, ACCOUNT_KEY
 
@@ -40,7 +41,8 @@ def open_listener(
     `run` runs the function for a message and returns whether it ended well.
     """
     name = str(info.trigger.get("connection") or "AzureWebJobsStorage")
-    connection = environment.get(name) or environment.get(f"AzureWebJobs{name}")
+    names = (f"ConnectionStrings:{name}", f"AzureWebJobs{name}", name)
+    connection = next((environment[each] for each in names if environment.get(each)), "")
     if not connection:
         raise SettingsError(
             f"function {info.name}: the setting {name} has no connection string; set it in local.settings.json"

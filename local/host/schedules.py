@@ -13,7 +13,8 @@ from typing import Any, Protocol
 import msgspec
 
 from local.host.ncrontab import NEVER, NotCronError, parse_crontab
-from local.host.settings import SettingsError, resolve
+from local.host.settings import resolve
+from local.host.settings_error import SettingsError
 from local.host.timespans import NotTimeSpanError, parse_timespan
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import msgspec
+from local.host.host_json import HostJson, read_host_json
+from local.host.local_settings import read_local_settings
+from local.host.settings_error import SettingsError
 
-from local.host.timespans import NotTimeSpanError, parse_timespan
-
-_OVERRIDE = "AzureFunctionsJobHost__"
+DEFAULT_PORT = 7071
+_WEEK_SECONDS = 7 * 24 * 3600
+_MOST_WORKERS = 10
 _LEVELS = {
     "trace": logging.DEBUG,
     "debug": logging.DEBUG,
@@ -21,11 +22,8 @@ _LEVELS = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
     "critical": logging.CRITICAL,
+    "none": logging.CRITICAL + 10,
 }
-
-
-class SettingsError(Exception):
-    """A setting that can't be used; the message says which, and what was expected."""
 
 
 @dataclass(frozen=True)
@@ -46,31 +44,44 @@ class HostSettings:
 
     folder: Path
     port: int
+    origins: tuple[str, ...]
+    """The sites whose pages may call the functions (CORS)."""
+    origins_credentials: bool
     route_prefix: str
     hub_name: str
     default_version: str | None
     lease_seconds: float
+    function_timeout: float | None
+    """After how many seconds a function's process is ended and started again; None for never."""
+    worker_processes: int
     log_level: int
+    app_log_level: int
     queues: QueueSettings
     data_folder: Path
     """What outlives the host is kept here: LOCAL_HOST_DATA, `.durable` in the app's folder if that isn't set."""
     environment: Mapping[str, str]
 
 
-def read_settings(folder: Path, port: int, environ: Mapping[str, str] = os.environ) -> HostSettings:
+def read_settings(folder: Path, port: int | None = None, environ: Mapping[str, str] = os.environ) -> HostSettings:
     """Read the settings of the function app in `folder`; SettingsError if one is wrong or host.json is missing."""
-    environment = {**_local_values(folder), **environ}
-    host = _overridden(_read_json(folder / "host.json"), environment)
-    durable = _section(host, "extensions", "durableTask")
+    local = read_local_settings(folder)
+    environment = local.over(environ)
+    host = read_host_json(folder, environment)
+    durable = host.section("extensions", "durableTask")
     return HostSettings(
         folder=folder,
-        port=port,
-        route_prefix=str(_section(host, "extensions", "http").get("routePrefix", "api")).strip("/"),
-        hub_name=durable.get("hubName") or "TestHubName",
-        default_version=durable.get("defaultVersion"),
+        port=local.port or DEFAULT_PORT if port is None else port,
+        origins=local.origins,
+        origins_credentials=local.credentials,
+        route_prefix=host.section("extensions", "http").text("routePrefix", "api").strip("/"),
+        hub_name=durable.text("hubName", "") or "TestHubName",
+        default_version=durable.text("defaultVersion", "") or None,
         lease_seconds=float(environment.get("LOCAL_HOST_LEASE_SECONDS", "300")),
-        log_level=_log_level(environment.get("LOCAL_HOST_LOG_LEVEL", "Information")),
-        queues=_queue_settings(_section(host, "extensions", "queues")),
+        function_timeout=_function_timeout(host),
+        worker_processes=_worker_processes(environment),
+        log_level=_log_level(host, "Host", environment),
+        app_log_level=_log_level(host, "Function", environment),
+        queues=_queue_settings(host.section("extensions", "queues")),
         data_folder=Path(environment.get("LOCAL_HOST_DATA") or folder / ".durable").absolute(),
         environment=environment,
     )
@@ -87,73 +98,49 @@ def resolve(expression: str, environment: Mapping[str, str]) -> str:
     return re.sub(r"%([^%]+)%", value, expression)
 
 
-def timespan(text: str) -> float:
-    """Return the seconds of a .NET TimeSpan such as 00:01:30 or 1.00:00:00; SettingsError if it isn't one."""
-    try:
-        return parse_timespan(text).total_seconds()
-    except NotTimeSpanError as error:
-        raise SettingsError(str(error)) from None
-
-
-def _queue_settings(section: Mapping[str, Any]) -> QueueSettings:
-    encoding = str(section.get("messageEncoding", "base64")).lower()
+def _queue_settings(section: HostJson) -> QueueSettings:
+    """Return the settings of queue triggers, in the ranges that the Storage Queues extension takes."""
+    encoding = section.text("messageEncoding", "base64").lower()
     if encoding not in {"none", "base64"}:
-        raise SettingsError(f"host.json messageEncoding {encoding!r}: expected none or base64")
-    batch_size = int(section.get("batchSize", 16))
+        raise section.refuse("messageEncoding", encoding, "expected none or base64")
+    batch_size = section.number("batchSize", 16, 1, 32)
     return QueueSettings(
         base64=encoding == "base64",
-        visibility_timeout=timespan(str(section.get("visibilityTimeout", "00:00:00"))),
+        visibility_timeout=section.seconds("visibilityTimeout", "00:00:00", 0, _WEEK_SECONDS),
         # The real default is a minute; Core Tools uses 2 s in the Development environment, and so does this host.
-        max_polling_interval=timespan(str(section.get("maxPollingInterval", "00:00:02"))),
+        max_polling_interval=section.seconds("maxPollingInterval", "00:00:02", 0.1, _WEEK_SECONDS),
         batch_size=batch_size,
-        new_batch_threshold=int(section.get("newBatchThreshold", batch_size // 2)),
-        max_dequeue_count=int(section.get("maxDequeueCount", 5)),
+        new_batch_threshold=section.number("newBatchThreshold", batch_size // 2, 0),
+        max_dequeue_count=section.number("maxDequeueCount", 5, 1),
     )
 
 
-def _local_values(folder: Path) -> dict[str, str]:
-    path = folder / "local.settings.json"
-    if not path.exists():
-        return {}
-    content = _read_json(path)
-    if content.get("IsEncrypted"):
-        raise SettingsError(f"{path} is encrypted; this host can't decrypt it: func settings decrypt")
-    return {name: str(value) for name, value in content.get("Values", {}).items()}
+def _function_timeout(host: HostJson) -> float | None:
+    """Return host.json's functionTimeout: half an hour if it says nothing, -1 for none, as on plans without a limit."""
+    if host.text("functionTimeout", "") in {"-1", "-1.00:00:00"}:
+        return None
+    return host.seconds("functionTimeout", "00:30:00", 1, float("inf"))
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _worker_processes(environment: Mapping[str, str]) -> int:
+    """Return FUNCTIONS_WORKER_PROCESS_COUNT; the real host takes less than 1 for 1, and refuses more than 10."""
+    text = environment.get("FUNCTIONS_WORKER_PROCESS_COUNT") or "1"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-    except FileNotFoundError:
-        raise SettingsError(f"{path} does not exist: start the host in a function app's folder") from None
-    except msgspec.DecodeError as error:
-        raise SettingsError(f"{path}: {error}") from None
+        count = int(text)
+    except ValueError:
+        count = _MOST_WORKERS + 1
+    if count > _MOST_WORKERS:
+        raise SettingsError(f"FUNCTIONS_WORKER_PROCESS_COUNT {text!r}: expected 1 to {_MOST_WORKERS}")
+    return max(count, 1)
 
 
-def _overridden(host: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    """Apply AzureFunctionsJobHost__a__b=value, as the real host does (names without regard to case)."""
-    for name, value in environment.items():
-        if name.startswith(_OVERRIDE):
-            *parents, leaf = name.removeprefix(_OVERRIDE).split("__")
-            node = host
-            for parent in parents:
-                node = node.setdefault(_actual(node, parent), {})
-            node[_actual(node, leaf)] = value
-    return host
-
-
-def _actual(node: Mapping[str, Any], name: str) -> str:
-    return next((key for key in node if key.lower() == name.lower()), name)
-
-
-def _section(host: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
-    for name in path:
-        host = host.get(_actual(host, name)) or {}
-    return host
-
-
-def _log_level(name: str) -> int:
-    try:
-        return _LEVELS[name.lower()]
-    except KeyError:
-        raise SettingsError(f"LOCAL_HOST_LOG_LEVEL {name!r}: expected one of {', '.join(_LEVELS)}") from None
+def _log_level(host: HostJson, category: str, environment: Mapping[str, str]) -> int:
+    """Return from which level on a category is written: LOCAL_HOST_LOG_LEVEL, else host.json's own or default one."""
+    levels = host.section("logging", "logLevel")
+    named = {"LOCAL_HOST_LOG_LEVEL": environment.get("LOCAL_HOST_LOG_LEVEL", "")} | {
+        f"host.json logging.logLevel.{name}": levels.text(name, "") for name in (category, "default")
+    }
+    for name, level in named.items():
+        if level and level.lower() not in _LEVELS:
+            raise SettingsError(f"{name} {level!r}: expected one of {', '.join(_LEVELS)}")
+    return next((_LEVELS[level.lower()] for level in named.values() if level), logging.INFO)

@@ -18,6 +18,8 @@ class WorkerOptions(msgspec.Struct, frozen=True):
     engine: str
     client_binding: str
     log_level: int
+    function_timeout: float | None
+    """After how many seconds a function is given up, and the process with it; None for never."""
 
 
 class HttpCall(msgspec.Struct, frozen=True, tag=True):

@@ -9,13 +9,13 @@ import socket
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
 from local.host.bridge import Bridge, with_client
 from local.host.faults import Faults
-from local.host.invoker import FunctionError, Invoker, datum
+from local.host.invoker import FunctionError, FunctionTimeoutError, Invoker, datum
 from local.host.logs import write_logs
 from local.host.names import resolve_localhost
 from local.host.wire import (
@@ -64,6 +64,11 @@ class _Worker:
         except FunctionError as error:
             _LOG.error("function %s failed\n%s", call.function, error.trace)
             outcome = Failure(str(error))
+        except FunctionTimeoutError as error:
+            send(self._writer, Answer(call.id, Failure(str(error))))
+            self._writer.transport.set_write_buffer_limits(0)
+            await self._writer.drain()
+            _end_for(error)
         send(self._writer, Answer(call.id, outcome))
 
     async def _run(self, call: Call) -> Response | Done:
@@ -120,18 +125,25 @@ def _response(result: Any) -> Response:
     return Response(int(parts["status_code"].value), headers, parts["body"].value or b"")
 
 
+def _end_for(error: FunctionTimeoutError) -> NoReturn:
+    """End the process at once, as the real host does to a worker whose function takes too long."""
+    _LOG.error("%s; the worker process ends", error)
+    sys.stdout.flush()
+    os._exit(1)
+
+
 async def _main(options: WorkerOptions) -> int:
     channel = socket.socket(fileno=options.channel)
     reader, writer = await asyncio.open_unix_connection(sock=channel)
     try:
-        invoker = Invoker(Path.cwd())
+        invoker = Invoker(Path.cwd(), options.function_timeout)
     except BaseException as error:  # noqa: BLE001 (an app may even call sys.exit while it loads)
         traceback.print_exc()
         send(writer, LoadFailed(f"{type(error).__name__}: {error}"))
         await writer.drain()
         return 1
     send(writer, Loaded(list(invoker.functions.values())))
-    bridge = Bridge(invoker, Faults(os.environ), engine=options.engine, client_binding=options.client_binding)
+    bridge = Bridge(invoker, Faults(os.environ), options, _end_for)
     work = asyncio.create_task(bridge.run())
     await _Worker(options, invoker, writer).serve(reader)
     work.cancel()

@@ -17,14 +17,14 @@ def make_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
     """Make hosts with an environment of their own; all are stopped with the module."""
     made: list[RunningHost] = []
 
-    def make(faults: list[dict[str, Any]] | None = None, **environment: str) -> RunningHost:
+    def make(faults: list[dict[str, Any]] | None = None, port: int | None = 0, **environment: str) -> RunningHost:
         folder = tmp_path_factory.mktemp("host")
         if faults is not None:
             (folder / "faults.json").write_text(json.dumps(faults))
             environment["LOCAL_HOST_KILL_FILE"] = str(folder / "faults.json")
         never = {"SAMPLE_SCHEDULE": "0 0 0 30 2 *"}
         settings = {"SAMPLE_QUEUE": "unused", "SAMPLE_STORAGE": _NO_STORAGE, **never, **environment}
-        made.append(RunningHost(folder, settings))
+        made.append(RunningHost(folder, settings, port))
         return made[-1]
 
     yield make

@@ -20,12 +20,13 @@ DURABLE = "/runtime/webhooks/durabletask"
 class RunningHost:
     """The host of a copy of the sample app in `folder`."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], port: int | None = 0) -> None:
         self.folder = folder
         self._notes = folder / "notes"
         self._notes.touch()
         env = {**os.environ, "SAMPLE_NOTES": str(self._notes), **environment}
-        command = [sys.executable, "-m", "local.host", "start", "--port", "0"]
+        asked = [] if port is None else ["--port", str(port)]
+        command = [sys.executable, "-m", "local.host", "start", *asked]
         self.process = Process(command, cwd=folder / "app", env=env, log=folder / "host.log")
         shutil.copytree(SAMPLE, folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
         self.http = httpx.Client(trust_env=False, timeout=30)

@@ -92,6 +92,29 @@ def test_app_that_breaks_later_is_tried_again(make_host: MakeHost) -> None:
     assert host.http.get("/api/greet/me").status_code == 200
 
 
+def test_idle_worker_that_dies_is_replaced(make_host: MakeHost) -> None:
+    """A worker that is killed while it does nothing is replaced without anybody asking."""
+    host = make_host().start()
+    killed = _kill_worker(host)
+    host.process.wait_for(lambda: host.worker_pid not in {killed, None}, "another worker is ready")
+
+
+def test_app_that_ends_while_it_loads_is_an_error_at_start(make_host: MakeHost) -> None:
+    """An app that ends its process while it is imported ends the host with a sentence."""
+    with pytest.raises(ProcessError, match="the worker process ended while it loaded the app"):
+        make_host(SAMPLE_BROKEN="ends").start()
+
+
+def test_app_that_dies_at_once_is_not_started_in_a_tight_loop(make_host: MakeHost) -> None:
+    """After a few quick deaths in a row there are pauses before another start; once it lives, calls are served."""
+    host = make_host().start()
+    (host.folder / "dies").touch()
+    _kill_worker(host)
+    host.process.wait_output("starting another in 1 s")
+    (host.folder / "dies").unlink()
+    assert host.http.get("/api/greet/me").status_code == 200
+
+
 def test_request_in_a_killed_worker_is_502(make_host: MakeHost) -> None:
     """An HTTP call that the worker took with it is 502, and the next call is served by its successor."""
     host = make_host().start()

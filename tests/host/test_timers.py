@@ -11,7 +11,7 @@ import pytest
 
 from local.host.ncrontab import NEVER
 from local.host.schedules import BEGINNING, Constant, Status, Timer, advance, begin, read_timer
-from local.host.settings import SettingsError
+from local.host.settings_error import SettingsError
 from local.host.timer_triggers import TimerListener, TimerRecords
 from local.host.timespans import NotTimeSpanError, parse_timespan
 from local.host.wire import TimerCall

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import socket
+import threading
 import time
 from collections.abc import Generator
 from datetime import timedelta
@@ -18,8 +19,12 @@ type Steps = Generator[Any, Any, Any]
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 NOTES = Path(os.environ.get("SAMPLE_NOTES", "notes"))
+if os.environ.get("SAMPLE_BROKEN") == "ends":
+    os._exit(3)
 if os.environ.get("SAMPLE_BROKEN") or NOTES.with_name("broken").exists():
     raise RuntimeError("the sample app is broken on purpose")
+if NOTES.with_name("dies").exists():
+    threading.Timer(0.05, os._exit, [4]).start()
 
 
 def note(kind: str, **content: object) -> None:
@@ -51,6 +56,12 @@ def greet_me(req: func.HttpRequest, ignored: func.Out[str]) -> str:  # noqa: ARG
 @app.route(route="broken")
 def broken(req: func.HttpRequest) -> str:  # noqa: ARG001 (the binding has this name)
     raise ValueError("broken on purpose")
+
+
+@app.route(route="pid")
+def pid(req: func.HttpRequest) -> str:  # noqa: ARG001 (the binding has this name)
+    settings = [os.environ.get(name, "") for name in ("ConnectionStrings:Sql", "SAMPLE_LOCAL")]
+    return " ".join([str(os.getpid()), *settings])
 
 
 @app.route(route="hang")
