@@ -51,6 +51,8 @@ def of_sdk(error: AzureError, where: str, *, repeatable: bool, forbidden: str = 
     if isinstance(error, DecodeError):
         return malformed(where, repeatable=repeatable)
     if isinstance(error, HttpResponseError) and error.status_code is not None:
+        if error.status_code < 300:  # a proxy's page, or a success other than the one that the SDK knows
+            return malformed(where, repeatable=repeatable)
         return of_status(
             error.status_code,
             where,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import msgspec
 from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
@@ -55,6 +56,8 @@ def translated(what: str) -> Iterator[None]:
         raise PermanentError("storage-refused", f"{what}: storage answered {status}", advice) from None
     except AzureError as error:
         raise NotYetError("storage-unreachable", f"{what}: no answer ({type(error).__name__})") from None
+    except (UnicodeDecodeError, msgspec.DecodeError):  # an answer in another encoding; a blob that came torn
+        raise NotYetError("malformed-answer", f"{what}: what storage answered can't be read") from None
 
 
 def _code(error: HttpResponseError) -> str:

@@ -107,6 +107,15 @@ def test_error_without_an_answer(error: AzureError, repeatable: bool, kind: type
     assert CANARY not in found.message
 
 
+@pytest.mark.parametrize(("repeatable", "kind"), [(True, NotYetError), (False, UnclearError)])
+def test_success_that_is_none_can_not_be_read(repeatable: bool, kind: type[RekeyError]) -> None:  # noqa: FBT001
+    """A page with 200 where the SDK knows no such success is no refusal: somebody stands between."""
+    error = HttpResponseError(CANARY)
+    error.status_code = 200
+    found = of_sdk(error, "Vault x", repeatable=repeatable)
+    assert (type(found), found.code) == (kind, "malformed-answer")
+
+
 def test_nothing_of_the_sdk_is_chained() -> None:
     """The SDK's error holds request and answer: it isn't kept as cause or context that a log would print."""
     error = HttpResponseError(CANARY)

@@ -216,3 +216,14 @@ async def _walk(order: Sequence[int]) -> None:
         assert kept.stored.issued == result, order
     assert len(committed) == 1, order
     assert kept.stored.issued == committed[0], order
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"rotation_id": "', b"[]", b"\xff\xfe{"])
+async def test_record_that_comes_torn_is_read_again(records: Records, container: ContainerClient, torn: bytes) -> None:
+    """What can't be read is no record and no reason to give up; nothing of it is quoted."""
+    await container.upload_blob(names.record_blob(ID), torn, overwrite=True)
+    with pytest.raises(NotYetError) as caught:
+        await read(records)
+    assert caught.value.code == "malformed-answer"
+    with pytest.raises(NotYetError):
+        await records.add(ID, entry())
