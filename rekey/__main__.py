@@ -3,91 +3,18 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TextIO
 
-import msgspec
-
-from rekey import check_tags
-from rekey.check_tags import Verdict
-from rekey.errors import SettingError
-from rekey.settings import Partial, read_partial
-
-UNUSABLE = 2
-"""The exit code for arguments, files and settings that can't be used; argparse has the same."""
-
-_CHECK_TAGS = """\
-Say what Rekey understands of a secret's tags, or what is wrong with each bad one. Nothing is looked up in Azure.
-
-FILE is JSON, or - for standard input: an object of tags, what `az keyvault secret show` prints, or a list of such:
-
-  az keyvault secret show --vault-name kv-shop --name build-sp | python -m rekey check-tags -
-
-What the tags may name is compared with REKEY_SCOPES, REKEY_MAIL_DOMAINS, REKEY_OPERATORS and REKEY_CLOUD, where the
-environment has them. Exit code: 0 all understood, 1 a tag is bad or there is no policy at all, 2 FILE can't be read."""
+from rekey.commands import check_tags, list_rotations, plan, report, show
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m rekey", description="Look after credentials that Rekey rotates.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    check = commands.add_parser(
-        "check-tags",
-        help="say what Rekey understands of a secret's tags",
-        description=_CHECK_TAGS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    check.add_argument("file", metavar="FILE", help="a JSON file, or - for standard input")
-    check.add_argument("--vault", metavar="NAME", default="", help="the vault the secret is in, if FILE doesn't say it")
-    check.set_defaults(run=_check_tags)
+    for command in (list_rotations, show, plan, report, check_tags):
+        command.add(commands)
     chosen = parser.parse_args(arguments)
     return int(chosen.run(chosen))
-
-
-def _check_tags(chosen: argparse.Namespace) -> int:
-    file = "standard input" if chosen.file == "-" else chosen.file
-    try:
-        found = check_tags.entries(_read(chosen.file))
-        known = read_partial()
-    except OSError as error:
-        return _complain(f"{file}: {error.strerror or error}")
-    except check_tags.ShapeError as error:
-        return _complain(f"{file}: {error}")
-    except SettingError as error:
-        return _complain(error.message)
-    for note in check_tags.notes(known):
-        _note(note)
-    verdicts = {_report(entry, chosen.vault or entry.vault, known) for entry in found}
-    return int(Verdict.BAD in verdicts or Verdict.UNDERSTOOD not in verdicts)
-
-
-def _report(entry: check_tags.Entry, vault: str, known: Partial) -> Verdict:
-    if known.scopes and not vault:
-        _note("scopes not checked: which vault is not known, say --vault NAME")
-        known = msgspec.structs.replace(known, scopes=())
-    verdict, lines = check_tags.report(entry, vault, known)
-    for line in lines:
-        _write(sys.stdout, line)
-    return verdict
-
-
-def _read(file: str) -> bytes:
-    return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-
-
-def _note(text: str) -> None:
-    _write(sys.stderr, f"note: {text}")
-
-
-def _complain(text: str) -> int:
-    _write(sys.stderr, f"rekey: {text}")
-    return UNUSABLE
-
-
-def _write(stream: TextIO, line: str) -> None:
-    """Write a line; what the terminal can't show is escaped rather than a UnicodeEncodeError."""
-    encoding = stream.encoding or "utf-8"
-    stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import functools
 import os
 import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta
@@ -17,6 +17,9 @@ from rekey.clouds import CLOUDS, Cloud
 from rekey.errors import ScopeError, SettingError
 from rekey.nightly_settings import Nightly, nightly
 from rekey.setting_values import MAIL, addresses, given, https_origin, json_of, matching, required, words
+
+if TYPE_CHECKING:
+    from rekey.api_access import Access
 
 VAULT_NAME = re.compile(r"(?=.{3,24}$)[a-zA-Z](?:[a-zA-Z0-9]|-(?!-))*[a-zA-Z0-9]")
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
@@ -157,6 +160,13 @@ def _staging_vault(environ: Mapping[str, str], scopes: tuple[Scope, ...]) -> str
 def settings() -> Settings:
     """Return this process's settings, read once."""
     return read(os.environ)
+
+
+def operator_access(address: str = "") -> "Access":
+    """Return where the operator API is, and the key to it, for a command: at `address`, else as REKEY_API says."""
+    from rekey.api_access import access
+
+    return access(os.environ, address)
 
 
 def read_partial(environ: Mapping[str, str] | None = None) -> Partial:
