@@ -89,7 +89,7 @@ class IssuedSearch:
             remove = partial(self._remove, self._kind(target.kind), holdings, held.key_id, rotation_id)
             await self._ledger.remove(what, finding, remove, rotation_id)
         else:
-            self._ledger.find(finding, rotation_id)
+            self._ledger.find(finding, "" if verdict is Verdict.OLD else rotation_id)
 
     async def _known(self, holdings: Holdings, held: Held, rotation_id: str) -> tuple[Testimony, Known]:
         said = await self._witness.testimony(rotation_id)

@@ -4,8 +4,6 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from rekey import names
 from rekey.errors import InputError, PermanentError
 from rekey.model import Finding
@@ -13,6 +11,7 @@ from rekey.reconcile import wording
 from rekey.reconcile.ledger import Ledger
 from rekey.reconcile.memory import Due, Reference
 from rekey.reconcile.standing import DEAD, Standing, standing
+from rekey.reconcile.witness import UnreadableError, readable
 from rekey.records import OPEN, Record, Records, Summary
 
 if TYPE_CHECKING:
@@ -56,15 +55,17 @@ class StuckSearch:
         opened = [s for s in summaries if s.state == OPEN]
         for summary in opened:
             await self._judge(summary, frozenset(left) if left is not None else None)
+        known = {s.rotation_id for s in summaries}
         for instance in stopped:
-            self._stopped(instance, {names.instance_id(s.vault, s.secret) for s in opened})
+            if instance.rotation_id not in known:
+                self._stopped(instance)
         for one in due:
             self._due(one, next((s for s in summaries if _same(s, one)), None))
 
     async def _judge(self, summary: Summary, left: frozenset[str] | None) -> None:
         try:
-            record = await self._records.read(summary.rotation_id)
-        except msgspec.DecodeError:
+            record = await readable(self._records, summary.rotation_id)
+        except UnreadableError:
             self._ledger.find(_unreadable(summary))
             return
         if record is None or record.state != OPEN:
@@ -104,11 +105,10 @@ class StuckSearch:
         ends = [v.expires for v in versions if v.id == record.old_version and v.expires]
         return max([record.opened + DEADLINE, *ends])
 
-    def _stopped(self, instance: "Instance", told: set[str]) -> None:
+    def _stopped(self, instance: "Instance") -> None:
         suspended = instance.runtime_status == "Suspended"
-        if instance.id in told or not (suspended or self._now - instance.last_updated < TOLD):
-            return
-        self._ledger.find(wording.stopped(instance.id, suspended=suspended))
+        if suspended or self._now - instance.last_updated < TOLD:
+            self._ledger.find(wording.stopped(instance.id, suspended=suspended))
 
     def _due(self, due: Due, last: Summary | None) -> None:
         if last is None or last.state != OPEN:

@@ -8,7 +8,7 @@ from uuid import uuid4
 import msgspec
 
 from rekey import names
-from rekey.errors import InputError, PermanentError
+from rekey.errors import InputError, NotYetError, PermanentError
 from rekey.operator_view import Instance
 from rekey.reconcile.leftovers import Evidence, Known
 from rekey.reconcile.memory import Reference, hashed
@@ -47,8 +47,8 @@ class Witness:
     async def testimony(self, rotation_id: str) -> Testimony:
         """Return what is known of that rotation now; the engine's errors are nobody's to catch here."""
         try:
-            record = await self._records.read(rotation_id)
-        except msgspec.DecodeError:
+            record = await readable(self._records, rotation_id)
+        except UnreadableError:
             return Testimony(evidence=Evidence.UNREADABLE)
         if record is None:
             return Testimony(evidence=Evidence.MISSING)
@@ -105,6 +105,20 @@ class Witness:
         return any(
             (s.vault.lower(), s.secret.lower()) == mine for s in summaries if s.rotation_id != record.rotation_id
         )
+
+
+class UnreadableError(Exception):
+    """The record is there and holds something else."""
+
+
+async def readable(records: Records, rotation_id: str) -> Record | None:
+    """Return the record, None if there is none; UnreadableError instead of trying again for ever."""
+    try:
+        return await records.read(rotation_id)
+    except NotYetError as error:
+        if error.code != "malformed-answer":
+            raise
+        raise UnreadableError from None
 
 
 async def instance_of(engine: "DurableClient", instance_id: str) -> Instance | None:

@@ -111,7 +111,7 @@ def stopped(instance_id: str, *, suspended: bool) -> Finding:
         return Finding(code=code, message=f"the instance {said}", what_to_do=advice, subject=instance_id)
     return Finding(
         code="rotation-terminated",
-        message="was terminated by somebody; it had changed nothing, or was through",
+        message="was terminated by somebody before it had a record: it changed nothing",
         what_to_do="Restart it if that was not on purpose: POST "
         "$HOST/runtime/webhooks/durabletask/instances/<instance>/restart?code=<durable key>",
         subject=instance_id,
