@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Self
 
 import httpx
 
+from local.leaks import descendants
 from local.processes import Process, wait_until
 
 SAMPLE = Path(__file__).parent / "sample_app"
@@ -38,11 +40,19 @@ class RunningHost:
 
     def start(self) -> Self:
         """Start and wait until it listens."""
-        log = self.process.start().wait_output("Host listening on ")
-        found = re.search(r"Host listening on (http://127\.0\.0\.1:\d+)", log)
-        assert found is not None
-        self.http.base_url = httpx.URL(found[1])
+        before = len(self._addresses())
+        self.process.start().wait_for(lambda: len(self._addresses()) > before, "the host listens")
+        self.http.base_url = httpx.URL(self._addresses()[-1])
         return self
+
+    def _addresses(self) -> list[str]:
+        return re.findall(r"Host listening on (http://127\.0\.0\.1:\d+)\n", self.process.output())
+
+    def kill(self) -> None:
+        """SIGKILL the host and everything that it started, all at once."""
+        for pid in (self.process.pid, *descendants({self.process.pid})):
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait()
 
     def stop(self) -> None:
         """Stop, and close the client."""

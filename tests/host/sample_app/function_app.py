@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Generator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,12 @@ def resolve(req: func.HttpRequest) -> str:
 @app.durable_client_input(client_name="client")
 async def begin(req: func.HttpRequest, client: df.DurableFunctionsClient) -> func.HttpResponse:
     given = req.get_json() if req.get_body() else None
+    delay = req.params.get("delay")
     instance = await client.schedule_new_orchestration(
-        req.route_params["name"], instance_id=req.route_params.get("id"), input=given
+        req.route_params["name"],
+        instance_id=req.route_params.get("id"),
+        input=given,
+        start_at=datetime.now(UTC) + timedelta(seconds=float(delay)) if delay else None,
     )
     return client.create_check_status_response(req, instance)
 
@@ -133,6 +137,20 @@ def step(label: str) -> str:
 @app.orchestration_trigger(context_name="context")
 def wait(context: OrchestrationContext, _given: Any) -> Steps:
     return (yield context.wait_for_external_event("go"))
+
+
+@app.orchestration_trigger(context_name="context")
+def nap(context: OrchestrationContext, given: Any) -> Steps:
+    """Wait for so many seconds; the answer says when the timer was set, and when it was over."""
+    began = context.current_utc_datetime
+    yield context.create_timer(began + timedelta(seconds=given))
+    return [began.isoformat(), context.current_utc_datetime.isoformat()]
+
+
+@app.orchestration_trigger(context_name="context")
+def above(context: OrchestrationContext, _given: Any) -> Steps:
+    """Wait for a child that waits for an event."""
+    return ["above", (yield context.call_sub_orchestrator("wait", instance_id=f"{context.instance_id}-below"))]
 
 
 @app.orchestration_trigger(context_name="context")
