@@ -10,6 +10,9 @@ from rekey.model import Parcel, Sorted, Sorting
 
 blueprint = df.Blueprint()
 
+MOST = 500
+"""Parcels in one answer, which the task hub keeps; what is cut off is found again."""
+
 
 @blueprint.activity_trigger(input_name="payload", activity=names.SORT_OUTBOX)
 async def sort_outbox_step(payload: dict) -> dict:
@@ -32,4 +35,4 @@ async def sort(desk: Desk, sorting: Sorting) -> Sorted:
         return Parcel(await outbox.put(folded(recipient, news), DIGEST, folds), (recipient,))
 
     new = await asyncio.gather(*(fold(*one) for one in plan.folds))
-    return Sorted((*plan.made, *plan.singles, *new))
+    return Sorted((*plan.made, *plan.singles, *new)[:MOST])

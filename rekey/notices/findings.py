@@ -20,7 +20,7 @@ _TITLES: dict[str, str] = {
     "mail-refused": "Could not be told: the mail service refuses the address",
     NoticeKind.SWITCHED: "Switched: the new credential is in the vault",
     NoticeKind.DONE: "Done: the rotation is finished",
-    NoticeKind.STARTING: "Starting: a new credential comes",
+    NoticeKind.STARTING: "Started: trouble is told in a mail of its own",
 }
 """News of rotations in the order in which they are read; other codes follow as they came."""
 

@@ -8,7 +8,10 @@ from rekey.notices.outbox import Waiting
 from rekey.notices.wording import moment, noun
 
 PLANNED = (NoticeKind.STARTING, NoticeKind.SWITCHED, NoticeKind.DONE)
-"""What merely goes as planned, in its order: of one rotation the last of them says it all."""
+"""What merely goes as planned, in its order: of one rotation the last of them says it all.
+
+Nobody is needed any more by a rotation that is done.
+"""
 
 
 def folded(recipient: str, waiting: Sequence[Waiting]) -> Notice:
@@ -24,22 +27,27 @@ def folded(recipient: str, waiting: Sequence[Waiting]) -> Notice:
 
 
 def _findings(notices: Sequence[Notice]) -> Iterable[Finding]:
-    before: dict[tuple[str, str, str], list[Notice]] = {}
+    rotations: dict[tuple[str, str, str], list[Notice]] = {}
     for notice in notices:
-        if notice.kind in PLANNED:
-            before.setdefault(_rotation(notice), []).append(notice)
-    for notice in notices:
-        planned = before.get(_rotation(notice), [])
+        rotations.setdefault((notice.rotation_id, notice.vault.lower(), notice.secret.lower()), []).append(notice)
+    for told in rotations.values():
+        yield from _of_one_rotation(told)
+
+
+def _of_one_rotation(told: Sequence[Notice]) -> Iterable[Finding]:
+    latest = max((n for n in told if n.kind in PLANNED), key=_place, default=None)
+    over = (*PLANNED, NoticeKind.NEEDS_YOU) if latest and latest.kind is NoticeKind.DONE else PLANNED
+    for notice in told:
         if notice.kind is NoticeKind.DIGEST:
             yield from notice.findings
-        elif notice.kind not in PLANNED:
+        elif notice is latest:
+            yield _finding(notice, [n for n in told if n.kind in over and n is not latest])
+        elif notice.kind not in over:
             yield _finding(notice, ())
-        elif notice is max(planned, key=_place):
-            yield _finding(notice, sorted((p for p in planned if p is not notice), key=_place))
 
 
-def _rotation(notice: Notice) -> tuple[str, str, str]:
-    return notice.rotation_id, notice.vault.lower(), notice.secret.lower()
+def _passed(notice: Notice) -> str:
+    return f"{notice.kind} ({notice.failed_step}: {notice.code})" if notice.failed_step else str(notice.kind)
 
 
 def _place(notice: Notice) -> int:
@@ -48,7 +56,7 @@ def _place(notice: Notice) -> int:
 
 def _finding(notice: Notice, before: Sequence[Notice]) -> Finding:
     sentences = [*_facts(notice), *_failed(notice.consumers), *notice.remarks]
-    sentences += [f"Before that: {', '.join(p.kind for p in before)}."] if before else []
+    sentences += [f"Before that: {', '.join(map(_passed, before))}."] if before else []
     return Finding(
         code=notice.kind,
         vault=notice.vault,

@@ -26,8 +26,9 @@ SET_ASIDE = "outbox-refused/"
 UNDELIVERED, DIGEST = "undelivered", "digest"
 """Why a notice waits: it couldn't be sent, or it is told together with others."""
 
+PAGE = 500
 AT_ONCE = 16
-"""Blobs that are read or changed side by side."""
+"""Blobs that are listed in one answer, and that are read or changed side by side."""
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +76,8 @@ class Outbox:
         waiting = f"{MADE if folds else PREFIX}{notice_id(notice, notice.to)}"
         body = msgspec.json.encode(_Stored(notice=notice, reason=reason, folds=folds))
         with translated("outbox"):
-            await create(self._container, f"{waiting}.json", body)
+            async with self._few:
+                await create(self._container, f"{waiting}.json", body)
         return waiting.removeprefix(PREFIX)
 
     async def pending(self) -> list[Waiting]:
@@ -116,7 +118,7 @@ class Outbox:
     async def _all(self, prefix: str) -> list[Waiting]:
         found: list[Waiting | None] = []
         with translated("outbox"):
-            async for page in self._container.list_blobs(name_starts_with=prefix).by_page():
+            async for page in self._container.list_blobs(name_starts_with=prefix, results_per_page=PAGE).by_page():
                 names = [blob.name async for blob in page]
                 found += await asyncio.gather(*(self._read(name) for name in names))
         return sorted((w for w in found if w is not None), key=lambda w: (w.since, w.id))
@@ -148,10 +150,13 @@ class Outbox:
 
 
 def _marked(body: bytes | None, told: tuple[str, ...]) -> bytes | None:
-    """Return the blob with these told, None if that is everybody."""
+    """Return the blob with these told, None if that is everybody; what can't be read stays."""
     if body is None:
         return None
-    stored = msgspec.json.decode(body, type=_Stored)
+    try:
+        stored = msgspec.json.decode(body, type=_Stored)
+    except msgspec.DecodeError:
+        return body
     marked = msgspec.structs.replace(stored, told=tuple(sorted({*stored.told, *(a.lower() for a in told)})))
     everybody = {address.lower() for address in stored.notice.to} <= {address.lower() for address in marked.told}
     return None if everybody else msgspec.json.encode(marked)

@@ -102,7 +102,9 @@ def test_a_rotation_is_one_line_with_its_latest() -> None:
         notice("a", NoticeKind.SWITCHED, new_version="v2", old_valid_until=datetime(2026, 11, 28, 9, tzinfo=UTC)),
         notice("a", NoticeKind.DONE, new_version="v2"),
     )
-    (line,) = _lines(done, starting, switched)
+    (line,) = _lines(starting, switched, done)
+    (same,) = _lines(done, starting, switched)
+    assert same.message == line.message
     assert (line.code, line.vault, line.secret) == ("done", "kv-shop", "a")
     assert line.message == "New version v2. The old password was retired. Before that: starting, switched."
     assert [found.code for found in _lines(starting, switched, notice("b", NoticeKind.DONE))] == ["switched", "done"]
@@ -119,8 +121,9 @@ def test_a_switch_says_until_when_the_old_one_works() -> None:
 def test_trouble_is_never_folded_into_success() -> None:
     """Each failure keeps its line with step, code, the consumer that failed and what to do."""
     stuck = replace(samples()[NoticeKind.NEEDS_YOU], rotation_id="r-a")
-    done = replace(samples()[NoticeKind.DONE], rotation_id="r-a")
-    trouble, _ = _lines(stuck, done)
+    planned = replace(samples()[NoticeKind.SWITCHED], rotation_id="r-a")
+    trouble, switched = _lines(stuck, planned)
+    assert switched.code == "switched"
     assert trouble.code == "needs-you"
     assert "Step update_consumer." in trouble.message
     assert "(consumer-forbidden)" in trouble.message
@@ -130,6 +133,14 @@ def test_trouble_is_never_folded_into_success() -> None:
     assert bare.what_to_do == "Ask the operators of Rekey to look at this rotation."
     (bad,) = _lines(notice("c", NoticeKind.BAD_POLICY, remarks=("rekey-grace: got 'x'",)))
     assert "rekey-grace: got 'x'" in bad.message
+
+
+def test_nobody_is_asked_to_act_on_what_is_done() -> None:
+    """A rotation that needed somebody and is done since is one line, which says what it needed."""
+    stuck = replace(samples()[NoticeKind.NEEDS_YOU], rotation_id="r-a")
+    (line,) = _lines(stuck, replace(samples()[NoticeKind.DONE], rotation_id="r-a"))
+    assert line.code == "done"
+    assert line.message.endswith("Before that: needs-you (update_consumer: consumer-forbidden).")
 
 
 def test_what_others_wrote_stays_text_when_folded() -> None:
