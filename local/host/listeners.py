@@ -30,6 +30,10 @@ class Listeners:
         self._queues: list[QueueListener] = []
         for info in supervisor.functions.values():
             self._open(info)
+        if self.timers and settings.environment.get("WEBSITE_TIME_ZONE"):
+            _LOG.warning(
+                "WEBSITE_TIME_ZONE changes nothing here: timers go by UTC, as on Azure's Linux plans that scale"
+            )
 
     def listen(self) -> Iterator[Coroutine[Any, Any, None]]:
         """Yield what has to run as long as the host does."""

@@ -76,7 +76,7 @@ def read_settings(folder: Path, port: int | None = None, environ: Mapping[str, s
         route_prefix=host.section("extensions", "http").text("routePrefix", "api").strip("/"),
         hub_name=durable.text("hubName", "") or "TestHubName",
         default_version=durable.text("defaultVersion", "") or None,
-        lease_seconds=float(environment.get("LOCAL_HOST_LEASE_SECONDS", "300")),
+        lease_seconds=_lease_seconds(environment),
         function_timeout=_function_timeout(host),
         worker_processes=_worker_processes(environment),
         log_level=_log_level(host, "Host", environment),
@@ -120,6 +120,14 @@ def _function_timeout(host: HostJson) -> float | None:
     if host.text("functionTimeout", "") in {"-1", "-1.00:00:00"}:
         return None
     return host.seconds("functionTimeout", "00:30:00", 1, float("inf"))
+
+
+def _lease_seconds(environment: Mapping[str, str]) -> float:
+    text = environment.get("LOCAL_HOST_LEASE_SECONDS") or "300"
+    try:
+        return float(text)
+    except ValueError:
+        raise SettingsError(f"LOCAL_HOST_LEASE_SECONDS {text!r}: expected a number of seconds") from None
 
 
 def _worker_processes(environment: Mapping[str, str]) -> int:

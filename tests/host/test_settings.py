@@ -107,6 +107,12 @@ def test_queue_settings_out_of_range_are_refused(folder: Path, name: str, value:
         _read(folder)
 
 
+def test_lease_is_a_number(folder: Path) -> None:
+    """A lease time that isn't a number is named."""
+    with pytest.raises(SettingsError, match="LOCAL_HOST_LEASE_SECONDS 'long': expected a number"):
+        _read(folder, LOCAL_HOST_LEASE_SECONDS="long")
+
+
 def test_log_levels(folder: Path) -> None:
     """The host and the app have a level each, else the default one; the switch wins over both."""
     _host(folder, '{"version": "2.0", "logging": {"logLevel": {"default": "Error", "Function": "Debug"}}}')

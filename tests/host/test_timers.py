@@ -180,7 +180,8 @@ def test_damaged_record_begins_anew(tmp_path: Path) -> None:
 
 def test_timer_fires_by_its_schedule(make_host: MakeHost) -> None:
     """A schedule of every second from a setting fires again and again; it isn't monitored."""
-    host = make_host(SAMPLE_SCHEDULE="* * * * * *").start()
+    host = make_host(SAMPLE_SCHEDULE="* * * * * *", WEBSITE_TIME_ZONE="Asia/Tokyo").start()
+    assert "WEBSITE_TIME_ZONE changes nothing" in host.process.output()
     first = host.wait_notes("often", 2)[0]
     assert first["schedule"] == {"AdjustForDST": True}
     assert (first["late"], first["status"]) == (False, {})
