@@ -1,0 +1,85 @@
+"""The operator's view on the real host: the inventory, a plan, a start by filter, and the commands in a terminal."""
+
+import csv
+import io
+import json
+import secrets
+from typing import Any
+
+import pytest
+
+from rekey import names
+from rekey.__main__ import main
+from tests.e2e.company import Company
+
+NOT_RECORDED = {names.READ_POLICY, names.GRACE}
+"""A step before there is a record, and a wait."""
+
+
+def run(company: Company, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Run a command against the app and return its exit code and what it printed."""
+    code = main([*arguments, "--api", company.stack.host_url])
+    return code, capsys.readouterr().out
+
+
+def test_a_rotation_is_planned_started_by_filter_and_seen_to_its_end(
+    company: Company, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the plan says is what the rotation then does, in that order, on those objects."""
+    team = secrets.token_hex(3)
+    managed = company.manage(tags={"team": team})
+    bystander = company.manage(tags={"team": "other"})
+    before = (managed.everything(), managed.mails(), company.instances())
+    code, text = run(company, capsys, "plan", f"{managed.vault}/{managed.secret}", "--json")
+    plan = json.loads(text)
+    assert (code, plan["verdict"], plan["missing"], plan["running"]) == (0, "rotates", [], False)
+    assert (managed.everything(), managed.mails(), company.instances()) == before
+    body: dict[str, Any] = {"filter": {"tags": {"team": team}}, "limit": 5, "dry_run": True}
+    answer = company.ask("POST", "/api/rotations", body)
+    assert [i["outcome"] for i in answer["instances"]] == ["would-start"]
+    answer = company.ask("POST", "/api/rotations", {**body, "dry_run": False}, expected=202)
+    assert [(i["secret"], i["outcome"]) for i in answer["instances"]] == [(managed.secret, "started")]
+    assert managed.finished()["output"]["result"] == "done"
+    assert bystander.changes() == []
+    (record,) = managed.records()
+    done = [entry["step"] for entry in record["entries"] if entry["outcome"] == "ok"]
+    assert done == [s["step"] for s in plan["steps"] if s["step"] not in NOT_RECORDED]
+    touched = {t["id"] for s in plan["steps"] for t in s["touches"]}
+    assert {managed.registration()["object_id"], managed.endpoint()["id"], record["old_version"]} <= {
+        part for place in touched for part in (place, place.rpartition("/")[2])
+    }
+    retired = next(t["change"] for s in plan["steps"] for t in s["touches"] if s["step"] == names.RETIRE_OLD_CREDENTIAL)
+    (removed,) = [p["key_id"] for p in managed.passwords() if p["removed"] is not None]
+    assert retired == f"loses the old credential, key id {removed}"
+
+
+def test_the_commands_show_what_there_is(company: Company, capsys: pytest.CaptureFixture[str]) -> None:
+    """list, show and report against the running app; an untagged secret is in the report, its value isn't."""
+    managed = company.manage(grace="PT1H")
+    untagged = company.manage(secret={"tags": None, "expires_with_password": None})
+    company.start({**managed.request, "reason": "manual"}, managed.instance)
+    managed.reaches("grace")
+    code, text = run(company, capsys, "list")
+    row = next(line for line in text.splitlines() if managed.secret in line)
+    assert (code, "waiting" in row, "grace" in row) == (0, True, True)
+    code, text = run(company, capsys, "show", managed.instance)
+    assert (code, f"{managed.vault}/{managed.secret}" in text) == (0, True)
+    assert "set_secret_version" in text
+    code, text = run(company, capsys, "report", "--csv", "--since", "P1D", "--vault", managed.vault)
+    rows = {found["secret"]: found for found in csv.DictReader(io.StringIO(text))}
+    assert code == 0
+    assert (rows[managed.secret]["care"], rows[managed.secret]["last_state"]) == ("managed", "open")
+    assert (rows[untagged.secret]["care"], rows[untagged.secret]["expires"]) == ("untagged", "")
+    assert not [value for value in (managed.value(), untagged.value()) if value in text]
+
+
+def test_the_inventory_comes_in_pages_over_http(company: Company) -> None:
+    """Query and continuation travel as they are, and every secret is on one page."""
+    made = {company.manage(secret={"tags": {"n": "1"}}).secret for _ in range(3)}
+    path, found = "/api/secrets?tag=n:1&top=2", []
+    answer = company.ask("GET", path)
+    while answer["continuation"]:
+        found += answer["secrets"]
+        answer = company.ask("GET", f"{path}&continuation={answer['continuation']}")
+    found += answer["secrets"]
+    assert (sorted(s["secret"] for s in found), answer["matching"]) == (sorted(made), 3)
