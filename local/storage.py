@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from local.processes import Process
 
@@ -17,6 +18,7 @@ ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1
 _INSTALLED = Path(__file__).parent / "azurite" / "node_modules" / ".bin" / "azurite"
 _LISTENING = re.compile(r"Azurite (Blob|Queue|Table) service is successfully listening at (http://\S+)\n")
 _SERVICES = 3
+_ARGUMENTS = 1 + 2 * _SERVICES
 
 
 class AzuriteMissingError(Exception):
@@ -40,8 +42,16 @@ class Azurite:
         )
 
     def stop(self) -> None:
-        """End it; what was stored stays in its folder."""
+        """End it; what was stored stays in its folder. Killed, it would forget what it acknowledged last (5 s)."""
         self.process.stop()
+
+    def start_again(self) -> None:
+        """Start it where it was, with what it has stored, after `stop`."""
+        ends = (self.blob_endpoint, self.queue_endpoint)
+        self.process.command[1:_ARGUMENTS] = _ports(*(urlsplit(end).port or 0 for end in ends))
+        self.process.start()
+        for end in ends:
+            self.process.wait_ready(end)
 
     def __enter__(self) -> Self:
         return self
@@ -69,7 +79,6 @@ def start_azurite(folder: Path, *, timeout: float = 60) -> Azurite:
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "azurite.log"
     log.unlink(missing_ok=True)
-    ports = [argument for service in ("blob", "queue", "table") for argument in (f"--{service}Port", "0")]
     # Without skipApiVersionCheck an SDK newer than Azurite is refused.
     options: list[str | Path] = [
         "--location",
@@ -78,13 +87,17 @@ def start_azurite(folder: Path, *, timeout: float = 60) -> Azurite:
         "--skipApiVersionCheck",
         "--disableTelemetry",
     ]
-    process = Process([find_azurite(), *ports, *options], log=log).start()
+    process = Process([find_azurite(), *_ports(), *options], log=log).start()
     try:
         endpoints = _wait_endpoints(process, timeout)
     except BaseException:
         process.stop()
         raise
     return Azurite(process, f"{endpoints['Blob']}/{ACCOUNT}", f"{endpoints['Queue']}/{ACCOUNT}")
+
+
+def _ports(blob: int = 0, queue: int = 0) -> list[str]:
+    return ["--blobPort", str(blob), "--queuePort", str(queue), "--tablePort", "0"]
 
 
 def _wait_endpoints(process: Process, timeout: float) -> dict[str, str]:

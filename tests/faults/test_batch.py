@@ -1,0 +1,57 @@
+"""Everything is killed at once, again and again, while a batch of rotations is started and walked."""
+
+import random
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from local.storage import AzuriteMissingError
+from tests.faults.batch import Batch, BatchStack
+
+SIZE = 40
+SHORTEST, LONGEST = 0.5, 7.0
+"""Seconds that a host lives before it is killed: a batch takes a quarter of a minute if nothing disturbs it."""
+
+
+def _kill_some_time(stack: BatchStack, chance: random.Random) -> bool:
+    """Kill everything at a moment of chance and start it again; whether anything was under way."""
+    moment = chance.uniform(SHORTEST, LONGEST)
+    time.sleep(moment)
+    under_way = not stack.all_ended()
+    stack.kill()
+    sys.stdout.write(f"killed after {moment:.1f} s, {'under way' if under_way else 'ended before'}\n")
+    stack.start_again()
+    return under_way
+
+
+def _survives(folder: Path, chance: random.Random, *, kills: int) -> None:
+    """Kill everything up to that often; in the end every rotation is done, once."""
+    with BatchStack(folder, Batch.of(SIZE)) as stack:
+        starting = threading.Thread(target=stack.start_all, daemon=True)
+        starting.start()
+        hits = 0
+        while hits < kills and _kill_some_time(stack, chance):
+            hits += 1
+        starting.join(timeout=120)
+        stack.wait_all()
+        stack.check()
+    assert hits > 0
+
+
+def test_batch_survives_that_everything_is_killed(tmp_path: Path, chance: random.Random) -> None:
+    """Of 40 rotations under way that are killed at once three times, each completes with nothing lost or doubled."""
+    try:
+        _survives(tmp_path, chance, kills=3)
+    except AzuriteMissingError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("time_and_again", range(5))
+def test_batch_survives_many_kills(tmp_path: Path, chance: random.Random, time_and_again: int) -> None:
+    """The same with up to ten kills, at other moments each time."""
+    sys.stdout.write(f"{time_and_again}\n")
+    _survives(tmp_path, chance, kills=10)
