@@ -1,5 +1,6 @@
 """Step set_secret_version: the new value becomes the newest version, if nobody else was faster."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from rekey.vault import Version
 
 blueprint = df.Blueprint()
+
+READ_BACK_PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds before each look: another attempt would write another version, if only of the very same password."""
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.SET_SECRET_VERSION)
@@ -59,8 +63,10 @@ async def _set(desk: Desk, walk: Walk, issued: Issued, current: "Version") -> "V
 
 
 async def _read_back(desk: Desk, walk: Walk, value: SecretValue) -> "Version":
-    """What consumers will get is what an unversioned read gives."""
-    back, seen = await desk.vault(walk.rotation.vault).current(walk.rotation.secret)
-    if back.tags.get(names.TAG_ROTATION_ID) != walk.rotation.id or not seen.same_as(value):
-        raise NotYetError("not-read-back", "the vault doesn't give back what was written yet")
-    return back
+    """What consumers will get is what an unversioned read gives; a replica may take a while until it does."""
+    for pause in READ_BACK_PAUSES:
+        await asyncio.sleep(pause)
+        back, seen = await desk.vault(walk.rotation.vault).current(walk.rotation.secret)
+        if back.tags.get(names.TAG_ROTATION_ID) == walk.rotation.id and seen.same_as(value):
+            return back
+    raise NotYetError("not-read-back", "the vault doesn't give back what was written yet")

@@ -2,7 +2,7 @@
 
 from activities.step import Desk
 from rekey import names
-from rekey.errors import PermanentError
+from rekey.errors import NotYetError, PermanentError
 from rekey.model import Issued, Walk
 from rekey.secret_value import SecretValue
 
@@ -15,12 +15,15 @@ def issued_of(walk: Walk) -> Issued:
 
 
 async def staged_value(desk: Desk, walk: Walk) -> SecretValue:
-    """Return the value behind the committed key id; PermanentError if it is gone or belongs to another key."""
+    """Return the value behind the committed key id; PermanentError if it belongs to another key.
+
+    NotYetError while it isn't there: a replica may not have heard of what was staged a moment ago.
+    """
     issued = issued_of(walk)
     name = names.staged_secret(walk.rotation.id)
     found = await desk.staging().read(name, issued.staged_version or "")
     if found is None:
-        raise PermanentError("staged-value-gone", f"{name} is not in the staging vault any more")
+        raise NotYetError("staged-value-gone", f"{name} is not in the staging vault, or not seen there yet")
     version, value = found
     if version.tags.get(names.TAG_KEY_ID) != issued.key_id:
         raise PermanentError("staged-value-mismatch", f"{name} holds another key than {issued.key_id}")

@@ -114,10 +114,10 @@ class Vault:
             raise
 
     async def value(self, secret: str, version: str) -> SecretValue:
-        """Return the value of exactly that version; PermanentError `version-gone` if it isn't there."""
+        """Return the value of exactly that version; NotYetError `version-gone` while it isn't there, or not seen."""
         found = await self.read(secret, version)
         if found is None:
-            raise PermanentError("version-gone", f"{self._where(secret)}: version {version} is gone")
+            raise NotYetError("version-gone", f"{self._where(secret)}: version {version} is gone, or not seen yet")
         return found[1]
 
     async def set(

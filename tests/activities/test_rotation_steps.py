@@ -169,10 +169,18 @@ async def test_staged_value_of_another_key_is_refused(company: Company, walk: Wa
     with pytest.raises(PermanentError) as caught:
         await publish(company.desk, walk.but(issued=_but(issued, staged_version=other.id)))
     assert caught.value.code == "staged-value-mismatch"
-    with pytest.raises(PermanentError) as caught:
+    with pytest.raises(NotYetError) as unseen:
         await publish(company.desk, walk.but(issued=_but(issued, staged_version="0" * 32)))
-    assert caught.value.code == "staged-value-gone"
+    assert unseen.value.code == "staged-value-gone"
     assert len(managed(company)) == 1
+
+
+async def test_version_that_is_seen_late_is_written_once(company: Company, walk: Walk) -> None:
+    """While reads lag behind the write, it is waited for the version, and no other one is written."""
+    walk = walk.but(issued=await generate(company.desk, walk))
+    await company.fault("keyvault", path=f"/secrets/{walk.rotation.secret}", stale=2, count=None)
+    published = await publish(company.desk, walk)
+    assert [version["id"] for version in managed(company)][1:] == [published.version]
 
 
 def _but(issued: Any, **changes: Any) -> Any:
