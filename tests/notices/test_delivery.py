@@ -132,6 +132,7 @@ async def test_an_address_that_is_refused_is_set_aside_and_told_once(office: Off
     assert [len(office.to(address)) for address in (ANN, away, operator)] == [2, 0, 1]
     (mail,) = office.to(operator)
     assert away in (mail.message.content.plain_text or "")
+    assert mail.duplicates == 0
     assert await office.waiting() == []
     container = office.company.clients.container()
     assert len([name async for name in container.list_blob_names(name_starts_with=SET_ASIDE)]) == 2
