@@ -87,11 +87,12 @@ class Rotating:
         hits: Iterable[Hit] = (),
         environment: Mapping[str, str] | None = None,
         quick: bool = True,
+        storage_by_azure: bool = False,
     ) -> None:
         self.hits = folder / "hits.json"
         self.hits.write_text(json.dumps([hit.told() for hit in hits]))
         switches = {"LOCAL_HOST_KILL_FILE": str(self.hits), **(environment or {})}
-        self.stack = Stack(folder, scenario or Scenario(grace="PT1S"), switches)
+        self.stack = Stack(folder, scenario or Scenario(grace="PT1S"), switches, storage_by_azure=storage_by_azure)
         self.quick = quick
 
     def __enter__(self) -> Self:
