@@ -105,7 +105,7 @@ async def make(clients: Clients, request: RotationRequest) -> Plan:
         steps=tuple(Walkthrough(rotation, facts, dates.grace_until, clients.settings).steps()),
         missing=missing,
         not_proved=_not_proved(rotation, clients),
-        remarks=facts.remarks + _remarks(rotation, dates, now),
+        remarks=facts.remarks + _remarks(rotation, dates, now, is_due=found.is_due),
     )
 
 
@@ -172,8 +172,10 @@ def _not_proved(rotation: Rotation, clients: Clients) -> tuple[str, ...]:
     )
 
 
-def _remarks(rotation: Rotation, dates: Dates, now: datetime) -> tuple[str, ...]:
+def _remarks(rotation: Rotation, dates: Dates, now: datetime, *, is_due: bool) -> tuple[str, ...]:
     remarks = []
+    if not is_due and rotation.reason not in JUDGED:
+        remarks.append(f"It isn't due: for the reason {rotation.reason} it is rotated all the same.")
     if dates.new_expires < due.new_end(rotation.policy, now, None):
         remarks.append("The new credential ends earlier than the policy asks: the issuer's own policy caps it.")
     if rotation.reason == Reason.LEAK:

@@ -133,7 +133,7 @@ def _summary(secrets: list[Any]) -> Iterator[str]:
     never = sum(1 for secret in secrets if secret["expires"] is None)
     due = sum(1 for secret in secrets if secret["due"])
     yield harmless(
-        f"{len(secrets)} secrets: "
+        f"{len(secrets)} secret{'' if len(secrets) == 1 else 's'}: "
         + ", ".join(f"{care[name]} {name}" for name in ("managed", "untagged", "bad-policy"))
         + f"; {due} due, {never} without expiry"
     )

@@ -86,6 +86,14 @@ def _entry(entry: Any) -> tuple[object, ...]:
     if entry.get("code"):
         said = f"{entry['code']}: {said}"
     elif not said and entry.get("detail") is not None:
-        said = json.dumps(entry["detail"])
+        said = _found(entry["detail"])
     cut = said if len(said) <= LONGEST else said[:LONGEST] + "..."
     return moment(entry["at"]), entry["step"], entry["outcome"], entry.get("times", 1), cut
+
+
+def _found(detail: Any) -> str:
+    """Return what a step found out, less what is empty."""
+    if not isinstance(detail, dict):
+        return str(detail)
+    told = ((name, value) for name, value in detail.items() if value not in (None, "", [], {}))
+    return ", ".join(f"{name} {value if isinstance(value, str) else json.dumps(value)}" for name, value in told)

@@ -133,7 +133,12 @@ def test_an_empty_list_is_said(api: Api, capsys: pytest.CaptureFixture[str]) -> 
 def record(**changes: Any) -> dict[str, Any]:
     """Return a rotation's record as the API shows it."""
     entries = [
-        {"step": "read", "outcome": "ok", "at": "2026-11-21T07:39:22Z", "detail": {"a": 1}},
+        {
+            "step": "read",
+            "outcome": "ok",
+            "at": "2026-11-21T07:39:22Z",
+            "detail": {"key_id": "k1", "staged": None, "tries": 1},
+        },
         {"step": "preflight", "outcome": "permanent", "at": "2026-11-21T07:40:22Z", "code": "c", "message": "m\x1b[2J"},
     ]
     return {
@@ -163,6 +168,7 @@ def test_a_rotation_is_shown_step_by_step(api: Api, capsys: pytest.CaptureFixtur
     assert "key k1, until 2027-05-20 07:39 UTC" in out
     assert "grace: waiting" in out
     assert re.search(r"2026-11-21 07:40 +preflight +permanent +1 +c: m\\x1b\[2J", out)
+    assert re.search(r"read +ok +1 +key_id k1, tries 1$", out, re.MULTILINE)
     assert "\x1b" not in out
 
 

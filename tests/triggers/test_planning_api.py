@@ -141,6 +141,8 @@ async def test_what_is_not_due_is_planned_all_the_same(company: Company, durable
     assert names.GENERATE_CREDENTIAL in [found["step"] for found in answer["steps"]]
     by_hand = await plan(company, durable, vault=SECOND, secret="fresh")
     assert by_hand["verdict"] == "rotates"
+    assert any("isn't due" in remark for remark in by_hand["remarks"])
+    assert not any("isn't due" in remark for remark in (await plan(company, durable))["remarks"])
 
 
 async def test_all_that_is_missing_is_named_at_once(company: Company, durable: FakeDurable) -> None:
@@ -263,3 +265,15 @@ async def test_the_target_is_the_policys(company: Company, durable: FakeDurable)
     company.application.owners.clear()
     answer = await plan(company, durable)
     assert answer["missing"][0]["subject"] == f"entra-app-password:{client_id(company)}"
+
+
+@pytest.mark.parametrize(
+    ("reason", "verdict", "missing"), [("manual", "stops", ["rekey-window"]), ("leak", "rotates", [])]
+)
+async def test_a_policy_that_asks_to_wait_stops_it(
+    company: Company, durable: FakeDurable, reason: str, verdict: str, missing: list[str]
+) -> None:
+    """As long as a rotation can't wait the plan says so, as the rotation would; after a leak nobody waits."""
+    await retag(company, rekey_window="Sat 02:00 PT4H")
+    answer = await plan(company, durable, reason=reason)
+    assert (answer["verdict"], [m["subject"] for m in answer["missing"]]) == (verdict, missing)
