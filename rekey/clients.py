@@ -296,7 +296,8 @@ def signed_in_token(audience: str) -> str:
     from azure.identity import AzureCliCredential
 
     with AzureCliCredential() as credential:
-        return credential.get_token(f"{audience.rstrip('/')}/.default").token
+        token: str = credential.get_token(f"{audience.rstrip('/')}/.default").token
+    return token
 
 
 @functools.cache
