@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from rekey.model import Finding, Notice, NoticeKind
 from rekey.model.night import Summing
+from rekey.reconcile.leftovers import Verdict
 
 MOST = 300
 """Findings in one notice: it crosses the durable store, and nobody reads more in a mail."""
@@ -61,9 +62,14 @@ def notice(night: Summing, findings: Sequence[Finding]) -> Notice:
         vault="",
         secret="",
         to=(),
-        counts={**night.counts, "findings": len(findings)},
+        counts={**night.counts, **_counted(findings)},
         findings=shown,
     )
+
+
+def _counted(findings: Sequence[Finding]) -> dict[str, int]:
+    removed = sum(finding.code == Verdict.REMOVE for finding in findings)
+    return {**({"removed": removed} if removed else {}), "findings": len(findings)}
 
 
 def _key(finding: Finding) -> str:

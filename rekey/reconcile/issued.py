@@ -87,7 +87,7 @@ class IssuedSearch:
         finding = wording.issued(verdict, held, target.place, said.evidence, said.record)
         if verdict is Verdict.REMOVE:
             remove = partial(self._remove, self._kind(target.kind), holdings, held.key_id, rotation_id)
-            await self._ledger.remove(what, finding, remove, rotation_id)
+            await self._ledger.do(what, finding, remove, rotation_id)
         else:
             self._ledger.find(finding, "" if verdict is Verdict.OLD else rotation_id)
 

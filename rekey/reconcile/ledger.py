@@ -1,4 +1,4 @@
-"""What one part of a night found so far; what it removes is written down before, so that no removal goes untold."""
+"""What one part of a night found so far; what it does is written down before, so that nothing is done untold."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,6 @@ class Ledger:
         self._name = name
         self._findings: list[Finding] = []
         self._left: set[str] = set()
-        self._removed = 0
 
     def find(self, finding: Finding, rotation_id: str = "") -> None:
         """Add a finding, and the rotation of which something is left."""
@@ -40,30 +39,26 @@ class Ledger:
         now = Sight(run_id=self._run_id, at=datetime.now(UTC))
         return (await self._memory.first_sight(what, now)).run_id != self._run_id
 
-    async def remove(
-        self, what: str, finding: Finding, remove: Callable[[], Awaitable[None]], rotation_id: str
-    ) -> None:
-        """Remove something: `finding` is kept before, and taken back if the removal is refused.
+    async def do(self, what: str, finding: Finding, act: Callable[[], Awaitable[None]], rotation_id: str) -> None:
+        """Remove or close something: `finding` is kept before, and taken back if it is refused.
 
-        After an error that may go away the whole part is tried again: what was removed nevertheless stays told.
+        After an error that may go away the whole part is tried again, and finds nothing: what was done stays told.
         """
-        part = f"removed/{hashlib.sha256(what.encode()).hexdigest()}"
+        part = f"done/{hashlib.sha256(what.encode()).hexdigest()}"
         await self._memory.keep(self._run_id, part, Result(findings=(finding,)))
         try:
-            await remove()
+            await act()
         except PermanentError as error:
             await self._memory.unkeep(self._run_id, part)
             self.find(_refused(finding, error), rotation_id)
             return
         await self._memory.lose_sight(what)
-        self._removed += 1
 
     async def keep(self) -> Looked:
         """Keep all that was found, in place of an earlier attempt's, and return the numbers."""
         result = Result(findings=tuple(self._findings), left=tuple(sorted(self._left)))
         await self._memory.keep(self._run_id, self._name, result)
-        counts = {"removed": self._removed} if self._removed else {}
-        return Looked(findings=len(self._findings) + self._removed, counts=counts)
+        return Looked(findings=len(self._findings))
 
 
 def _refused(finding: Finding, error: PermanentError) -> Finding:

@@ -52,7 +52,7 @@ class StagedSearch:
             return
         finding = wording.staged(verdict, name, said.evidence, said.record)
         if verdict is Verdict.REMOVE:
-            await self._ledger.remove(
+            await self._ledger.do(
                 f"staged {rotation_id}", finding, partial(self._destroy, name, rotation_id), rotation_id
             )
         else:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rekey import names
@@ -74,8 +75,8 @@ class StuckSearch:
         if found is Standing.LIVE:
             await self._judge_live(record)
         elif found in DEAD and not self._switched(record) and await self._over(record, left):
-            await self._records.close(record.rotation_id, ABANDONED)
-            self._ledger.find(wording.abandoned(record))
+            closing = partial(self._records.close, record.rotation_id, ABANDONED)
+            await self._ledger.do(_dead(record), wording.abandoned(record), closing, record.rotation_id)
         else:
             self._ledger.find(wording.stuck(found, record, switched=self._switched(record)))
 
@@ -86,7 +87,7 @@ class StuckSearch:
 
     async def _over(self, record: Record, left: frozenset[str] | None) -> bool:
         """Tell whether nothing is left of a dead rotation that was seen dead in an earlier night already."""
-        before = await self._ledger.seen_before(f"dead {record.rotation_id}")
+        before = await self._ledger.seen_before(_dead(record))
         return before and left is not None and record.rotation_id not in left
 
     async def _judge_live(self, record: Record) -> None:
@@ -113,6 +114,10 @@ class StuckSearch:
     def _due(self, due: Due, last: Summary | None) -> None:
         if last is None or last.state != OPEN:
             self._ledger.find(wording.due(due, last.result if last else ""))
+
+
+def _dead(record: Record) -> str:
+    return f"dead {record.rotation_id}"
 
 
 def _same(summary: Summary, due: Due) -> bool:
