@@ -195,9 +195,11 @@ class Clients:
 
 
 def _transport() -> dict[str, Any]:
+    import aiohttp
+
     from rekey.transport import SentOnce
 
-    return {"transport": SentOnce(**TIMEOUTS)}
+    return {"transport": SentOnce(aiohttp.ClientSession, **TIMEOUTS)}
 
 
 class Caller(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ aiohttp repeats a PUT or DELETE by itself when a kept connection breaks, which i
 azure-core calls every broken connection a request that was not sent, after which writes may be repeated.
 """
 
+from collections.abc import Callable
 from typing import Any, override
 
 import aiohttp
@@ -15,14 +16,17 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 class SentOnce(AioHttpTransport):  # type: ignore[misc] # azure-core hides its type behind a lazy import
     """aiohttp's transport without repetitions of its own; a lost answer is a ServiceResponseError."""
 
-    _opened = False
+    def __init__(self, session: Callable[..., aiohttp.ClientSession], **timeouts: float) -> None:
+        super().__init__(**timeouts)
+        self._make_session = session
+        self._opened = False
 
     @override
     async def open(self) -> None:
         """Make the session as azure-core does, on the first use; after `close` it stays closed."""
         if not self._opened:
             self._opened = True
-            self.session = aiohttp.ClientSession(
+            self.session = self._make_session(
                 trust_env=True, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, middlewares=(_once,)
             )
         await super().open()

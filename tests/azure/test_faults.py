@@ -183,7 +183,8 @@ async def ask(azure: Clients, method: str, host: str, path: str) -> bytes:
     """Send one request by hand and return all the bytes that come back until the other end closes."""
     reader, writer = await connection(azure, host)
     audience = "vault" if "vault" in host else "graph"
-    head = {"Host": f"{host}:{azure.told['port']}", "Content-Length": "2", "Connection": "close", **azure.token(azure.cloud.url(audience))}
+    token = azure.token(azure.cloud.url(audience))
+    head = {"Host": f"{host}:{azure.told['port']}", "Content-Length": "2", "Connection": "close", **token}
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", "{}"]
     writer.write("\r\n".join(lines).encode())
     with closing(writer):
