@@ -36,5 +36,5 @@ lock: setup ## compile requirements*.txt from pyproject.toml (ARGS=--upgrade for
 	@$(PYTHON) -m tools.lock $(ARGS)
 
 clean: ## remove everything that setup, tests and demo made
-	@rm -rf .venv .python .rekey local/azurite/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .python .rekey .durable local/azurite/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
