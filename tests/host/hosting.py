@@ -26,7 +26,8 @@ class RunningHost:
         self.folder = folder
         self._notes = folder / "notes"
         self._notes.touch()
-        env = {**os.environ, "SAMPLE_NOTES": str(self._notes), **environment}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOCAL_HOST_")}
+        env = {**inherited, "SAMPLE_NOTES": str(self._notes), **environment}
         asked = [] if port is None else ["--port", str(port)]
         command = [sys.executable, "-m", "local.host", "start", *asked]
         self.process = Process(command, cwd=folder / "app", env=env, log=folder / "host.log")
