@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--json]`: what a rotation asks of each service, and what importing the app costs.
+"""`python -m tests.bench [--json]`: what a rotation asks of each service, what importing costs, how fast a sweep is.
 
 Every figure is counted or compared in this run; with --json the last line of the output is one object with all of them.
 """
@@ -14,17 +14,23 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from tests.bench import imports, rotations  # noqa: E402 - the project is no installed package
+from tests.bench import imports, rotations, sweep  # noqa: E402 - the project is no installed package
 
 AIMS = {
     "requests_warm": 26,
     "requests_cold": 32,
     "tls_handshakes_warm": 0,
     "import_ratio": 1.10,
+    "sweep_429": 0,
+    "sweep_limit_ratio": 1.08,
 }
 """At most; DESIGN and docs/decisions.md say why."""
 
-PARTS: dict[str, Callable[[], dict[str, Any]]] = {"rotations": rotations.figures, "imports": imports.figures}
+PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "rotations": rotations.figures,
+    "imports": imports.figures,
+    "sweep": sweep.figures,
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -1,13 +1,15 @@
 """The benchmark: what it counts is counted right, within the budget, and all of it is printed."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from local.storage import AzuriteMissingError
+from rekey.nightly_settings import GRAPH_WRITES, VAULT_CREATES, Limit
 from tests.bench import __main__ as bench
-from tests.bench import imports, rotations
+from tests.bench import imports, rotations, sweep
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,26 @@ def test_imports_are_compared() -> None:
     figures = imports.figures(rounds=1)
     assert figures["import_floor_ms"] > 0
     assert figures["import_memory_ratio"] > 0.9
+
+
+def test_a_sweep_without_pace_is_refused() -> None:
+    """The same processes, everything started at once: the simulated services refuse, and say so in the figure."""
+    limits = {VAULT_CREATES: Limit(75, 10), GRAPH_WRITES: Limit(3, 2)}
+    try:
+        seen = sweep.swept(9, limits, "--at-once")
+    except AzuriteMissingError as missing:
+        pytest.skip(str(missing))
+    assert seen.throttled > 0
+    assert len(seen.writes[GRAPH_WRITES, ""]) == 18
+    assert sum(len(at) for (limit, _), at in seen.writes.items() if limit == VAULT_CREATES) == 18
+
+
+def test_the_limits_minimum_is_that_of_the_tightest() -> None:
+    """Work divided by rate, of whichever limit and vault has the most; the time is from the first to the last write."""
+    at = [datetime(2030, 1, 1, 12, 0, second, tzinfo=UTC) for second in range(21)]
+    seen = sweep.Seen(0, {(VAULT_CREATES, "a"): at[:10], (VAULT_CREATES, "b"): at[5:], (GRAPH_WRITES, ""): at[1:5]})
+    limits = {VAULT_CREATES: Limit(2, 3), GRAPH_WRITES: Limit(1, 5)}
+    assert (seen.minimum(limits), seen.seconds()) == (24, 20)
 
 
 def test_all_figures_are_printed_as_one_object(

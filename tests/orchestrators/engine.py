@@ -89,9 +89,14 @@ class Engine:
         for _ in range(MOST_EPISODES):
             if not self._queue:
                 return instance
-            self.now, _number, receiver, event = heapq.heappop(self._queue)
+            at, _number, receiver, event = heapq.heappop(self._queue)
+            self.now = self._reached(at)
             self._episode(self.instances[receiver], event)
         raise AssertionError(f"{name} goes on for ever: {[call.what for call in self.calls[-20:]]}")
+
+    def _reached(self, at: datetime) -> datetime:
+        """Return what time it is once it is `at`."""
+        return at
 
     def _start(self, name: str, instance_id: str, encoded: str, parent: tuple[str, int] | None) -> Instance:
         instance = self.instances[instance_id] = Instance(instance_id, name, parent)
