@@ -12,6 +12,8 @@ from rekey.model import Finding
 from rekey.model.night import Looked, Part
 
 if TYPE_CHECKING:
+    from azure.storage.queue.aio import QueueClient
+
     from rekey.notices.outbox import Waiting
 
 blueprint = df.Blueprint()
@@ -33,6 +35,8 @@ async def find(desk: Desk, part: Part) -> Looked:
     for waiting in await Outbox(desk.clients.container()).pending():
         if now - waiting.since > LATE:
             book.find(_late(waiting))
+    for finding in await _poison(desk):
+        book.find(finding)
     return await book.keep()
 
 
@@ -44,4 +48,47 @@ def _late(waiting: "Waiting") -> Finding:
         vault=waiting.notice.vault,
         secret=waiting.notice.secret,
         subject=waiting.notice.rotation_id,
+    )
+
+
+async def _poison(desk: Desk) -> list[Finding]:
+    """Count the messages, without reading any: they may hold anything."""
+    from rekey.blobs import translated
+    from rekey.errors import PermanentError
+
+    queue = desk.clients.poison_queue()
+    if queue is None:
+        return []
+    try:
+        with translated(f"queue {names.POISON_QUEUE}"):
+            number = await _count(queue)
+    except PermanentError as error:
+        return [_unseen(error.message)]
+    return [_poisoned(number)] if number else []
+
+
+async def _count(queue: "QueueClient") -> int:
+    from azure.core.exceptions import ResourceNotFoundError
+
+    try:
+        return (await queue.get_queue_properties()).approximate_message_count or 0
+    except ResourceNotFoundError:  # the host makes it for its first message
+        return 0
+
+
+def _poisoned(number: int) -> Finding:
+    return Finding(
+        code="poison-messages",
+        message=f"{number} events could not be understood or started nothing",
+        what_to_do="Look at them, then clear the queue: what is due is found by the nightly sweep in any case.",
+        subject=f"queue {names.POISON_QUEUE}",
+    )
+
+
+def _unseen(message: str) -> Finding:
+    return Finding(
+        code="poison-queue-unreadable",
+        message=message,
+        what_to_do="Grant the storage identity the role Storage Queue Data Reader on the app's storage account.",
+        subject=f"queue {names.POISON_QUEUE}",
     )

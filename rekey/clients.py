@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from azure.core.rest import AsyncHttpResponse, HttpRequest
     from azure.keyvault.secrets.aio import SecretClient
     from azure.storage.blob.aio import ContainerClient
+    from azure.storage.queue.aio import QueueClient
     from msgraph.graph_service_client import GraphServiceClient
 
 TIMEOUTS: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 30}
@@ -74,6 +75,10 @@ class Clients:
     def container(self) -> "ContainerClient":
         """Return the blob container of records, leases and the outbox."""
         return self._once("storage", self._container)
+
+    def poison_queue(self) -> "QueueClient | None":
+        """Return the queue of the events that could not be understood; None if settings don't say where it is."""
+        return self._once("poison queue", self._poison_queue)
 
     async def storage_ready(self) -> None:
         """Create the container on the first use by this process; NotYetError while storage doesn't answer."""
@@ -163,6 +168,19 @@ class Clients:
         if storage.startswith("https://"):
             return ContainerClient(storage, CONTAINER, self.credential("storage"), **_transport())
         return ContainerClient.from_connection_string(storage, CONTAINER, **_transport())
+
+    def _poison_queue(self) -> "QueueClient | None":
+        from azure.storage.queue.aio import QueueClient
+
+        from rekey.names import POISON_QUEUE
+
+        storage = self.settings.storage
+        if not storage.startswith("https://"):
+            return QueueClient.from_connection_string(storage, POISON_QUEUE, **_transport())
+        if ".blob." not in storage:
+            return None
+        origin = storage.replace(".blob.", ".queue.", 1)
+        return QueueClient(origin, POISON_QUEUE, credential=self.credential("storage"), **_transport())
 
     def _pipeline(
         self, origin: str, plane: str = "", scope: str = ""

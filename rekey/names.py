@@ -51,6 +51,9 @@ DELIVER_NOTICES = "deliver_notices"
 GRACE = "grace"
 
 NEAR_EXPIRY_QUEUE = "kv-secrets-near-expiry"
+POISON_QUEUE = f"{NEAR_EXPIRY_QUEUE}-poison"
+"""Where the Functions host puts what failed five times."""
+
 CONTAINER = "rekey"
 """The blob container of records, leases, the outbox and what was told."""
 

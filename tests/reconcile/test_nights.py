@@ -10,10 +10,8 @@ from azure.core.rest import HttpRequest
 
 from activities import find_issued
 from activities.close_record import close
-from activities.notify_owners import tell
 from rekey import names
 from rekey.errors import NotYetError
-from rekey.model import Notice, NoticeKind, Telling
 from rekey.records import Record
 from rekey.secret_value import SecretValue
 from tests.reconcile.nights import Nights, codes
@@ -261,16 +259,6 @@ async def test_removals_are_told_even_if_the_part_is_repeated(nights: Nights) ->
         await nights.night(later=1.1)
     found = await nights.parts(nights.last)
     assert codes(found).count("leftover-removed") == 2
-
-
-def _told(kind: NoticeKind) -> Notice:
-    return Notice(kind=kind, rotation_id=str(uuid4()), vault="kv", secret="s", to=())
-
-
-async def test_mail_that_waits_is_told_after_a_day(nights: Nights) -> None:
-    """What could not be delivered today is no news yet."""
-    await tell(nights.company.desk, Telling(notice=_told(NoticeKind.DONE), keep=True, has_record=False))
-    assert codes(await nights.night()) == []
 
 
 async def _tags(nights: Nights) -> dict[str, str]:
