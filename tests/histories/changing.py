@@ -16,6 +16,8 @@ from typing import override
 
 FOLDER = Path(__file__).parents[2] / "orchestrators"
 ADDED = "added_step"
+MOST_TURNS = 1_000
+"""More than any loop of an orchestrator takes in a recorded history."""
 CLOCK = (
     "__import__('types').SimpleNamespace(current_utc_datetime=__import__('datetime').datetime.now())"  # any clock does
 )
@@ -93,7 +95,19 @@ class _Finder(MetaPathFinder, Loader):
 
     @override
     def exec_module(self, module: ModuleType) -> None:
-        exec(compile(self._change.tree, str(self._change.path), "exec"), vars(module))  # noqa: S102 - it is our source
+        tree = ast.fix_missing_locations(_Bounded().visit(self._change.tree))
+        exec(compile(tree, str(self._change.path), "exec"), vars(module))  # noqa: S102 - it is our source
+
+
+class _Bounded(ast.NodeTransformer):
+    """Ends a loop that a dropped step made endless: it fails, as every other change does."""
+
+    def visit_While(self, node: ast.While) -> list[ast.stmt]:
+        """Count the turns of a loop from each time it is entered."""
+        self.generic_visit(node)
+        turns = f"turns_{node.lineno}"
+        node.body[:0] = ast.parse(f"if next({turns}) > {MOST_TURNS}: raise RuntimeError('endless')").body
+        return [*ast.parse(f"{turns} = iter(range({MOST_TURNS + 2}))").body, node]
 
 
 def _edits(node: ast.AST, context: str = "") -> Iterator[Edit]:

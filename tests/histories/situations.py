@@ -117,7 +117,7 @@ def _long() -> World:
     return world
 
 
-SITUATIONS: dict[str, Situation] = {
+ROTATIONS: dict[str, Situation] = {
     # All goes well.
     "done-one-consumer": _rotation(World),
     "done-two-consumers": _rotation(lambda: World(consumers=2)),

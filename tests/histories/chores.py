@@ -1,0 +1,66 @@
+"""What may become of the nightly check, of purging and of delivering what waits, by name, on the scripted engine."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rekey import names
+from rekey.model import Delivered, Notice, NoticeKind, Ok, Outcome, Parcel, Permanent, Sorted, Told, encode
+from rekey.model.night import Looked, Places, Summed
+from rekey.model.purge import Purged
+from tests.histories.replaying import registered
+from tests.histories.situations import Situation
+from tests.orchestrators.engine import Activity, Engine
+from tests.orchestrators.scripts import BUSY, LOST, REFUSED
+
+DIGEST = Notice(kind=NoticeKind.RECONCILE, rotation_id="run", vault="", secret="", to=())
+PARCELS = tuple(Parcel(f"n{number}", ("ada@contoso.example",)) for number in range(4))
+WELL: Mapping[str, Any] = {
+    names.LIST_PLACES: Places(vaults=("kv-one", "kv-two"), groups=2),
+    names.SUM_UP_NIGHT: Summed(findings=0, notice=DIGEST),
+    names.NOTIFY_OWNERS: Told(kind=NoticeKind.RECONCILE),
+    names.PURGE_INSTANCES: Purged(),
+    names.SORT_OUTBOX: Sorted(),
+    names.DELIVER_MAIL: Delivered(accepted=("ada@contoso.example",)),
+    names.START_ALONE: {"started": True},
+}
+WAITING = (Ok(encode(Sorted())), Ok(encode(Sorted(PARCELS))))
+LIMITED = Permanent("mail-limit", "used up")
+
+
+def _chore(orchestrator: str, instance: str = "", **script: Sequence[Outcome]) -> Situation:
+    def run(version: str) -> Engine:
+        left = {step: iter(outcomes) for step, outcomes in script.items()}
+
+        def activity(name: str) -> Activity:
+            def act(_payload: Any, _now: datetime) -> Any:
+                return encode(next(left.get(name, iter(())), None) or Ok(encode(WELL.get(name, Looked()))))
+
+            return act
+
+        engine = Engine(registered(), activity)
+        engine.version = version
+        engine.run(orchestrator, instance or orchestrator, None)
+        return engine
+
+    return run
+
+
+CHORES: dict[str, Situation] = {
+    "reconcile-told": _chore(names.RECONCILE),
+    "reconcile-silent": _chore(names.RECONCILE, sum_up_night=[Ok(encode(Summed(findings=0, notice=None)))]),
+    "reconcile-more": _chore(names.RECONCILE, find_staged_leftovers=[Ok(encode(Looked(more=True)))]),
+    "reconcile-busy": _chore(names.RECONCILE, list_places=[BUSY], find_stuck_rotations=[LOST], sum_up_night=[BUSY]),
+    "reconcile-part-failed": _chore(names.RECONCILE, find_unwell_secrets=[REFUSED]),
+    "reconcile-stopped": _chore(names.RECONCILE, list_places=[REFUSED]),
+    "reconcile-forwarded": _chore(names.RECONCILE, "by-hand"),
+    "purge-done": _chore(names.PURGE_HISTORY, purge_instances=[Ok(encode(Purged(purged=5, more=True)))]),
+    "purge-failed": _chore(names.PURGE_HISTORY, purge_instances=[BUSY, REFUSED]),
+    "purge-forwarded": _chore(names.PURGE_HISTORY, "by-hand"),
+    "deliver-nothing": _chore(names.DELIVER_NOTICES),
+    "deliver-all": _chore(names.DELIVER_NOTICES, sort_outbox=WAITING, deliver_mail=[BUSY]),
+    "deliver-limited": _chore(names.DELIVER_NOTICES, sort_outbox=WAITING, deliver_mail=[LIMITED]),
+    "deliver-refused": _chore(names.DELIVER_NOTICES, sort_outbox=WAITING, deliver_mail=[REFUSED] * 4),
+    "deliver-unsorted": _chore(names.DELIVER_NOTICES, sort_outbox=[REFUSED]),
+    "deliver-forwarded": _chore(names.DELIVER_NOTICES, "by-hand"),
+}
