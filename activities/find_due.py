@@ -30,18 +30,23 @@ async def find(desk: Desk, look: Look) -> Looked:
     from rekey.inventory import judge
 
     now = datetime.now(UTC)
-    items = [judge(look.vault, listed, desk.settings, now) async for listed in desk.vault(look.vault).listing()]
-    await desk.sweeps(look.run_id).keep_found(look.vault, _found(items))
-    return Looked(counts=_counts(items))
+    items, broken = [], []
+    async for listed in desk.vault(look.vault).listing():
+        try:
+            items.append(judge(look.vault, listed, desk.settings, now))
+        except Exception as error:  # noqa: BLE001 - a kind that can't be loaded, say: one secret stops no other
+            broken.append(_broken(look.vault, listed.name, error))
+    await desk.sweeps(look.run_id).keep_found(look.vault, _found(items, broken))
+    return Looked(counts=_counts(items, len(broken)))
 
 
-def _found(items: Iterable["Item"]) -> "Found":
+def _found(items: Iterable["Item"], broken: Iterable[Finding]) -> "Found":
     from rekey.inventory import Care
     from rekey.sweep import Found
 
     return Found(
         due=tuple(_due(item) for item in items if item.is_due),
-        findings=tuple(_bad(item) for item in items if item.care == Care.BAD_POLICY),
+        findings=(*broken, *(_bad(item) for item in items if item.care == Care.BAD_POLICY)),
     )
 
 
@@ -59,13 +64,25 @@ def _bad(item: "Item") -> Finding:
         vault=item.vault,
         secret=item.secret,
         message=item.why,
-        what_to_do=f"It isn't rotated until they are corrected: python -m rekey check-tags {item.vault} {item.secret}",
+        what_to_do="Correct the tags. What was expected: az keyvault secret show --vault-name <vault> --name <secret> "
+        "| python -m rekey check-tags -",
     )
 
 
-def _counts(items: list["Item"]) -> dict[str, int]:
+def _broken(vault: str, secret: str, error: Exception) -> Finding:
+    """The error's own text may quote anything."""
+    return Finding(
+        code="not-judged",
+        vault=vault,
+        secret=secret.lower(),
+        message=f"whether it is due could not be found out ({type(error).__name__})",
+        what_to_do="Start its rotation by hand, and report this: it is a defect of Rekey or of its installation.",
+    )
+
+
+def _counts(items: list["Item"], broken: int) -> dict[str, int]:
     from rekey.inventory import Care
 
     sorts = {Care.MANAGED: "managed", Care.BAD_POLICY: "with tags that can't be used", Care.UNTAGGED: "not tagged"}
     counts = Counter(sorts[item.care] for item in items)
-    return {"secrets": len(items), **counts, "due": sum(item.is_due for item in items)}
+    return {"secrets": len(items) + broken, **counts, "due": sum(item.is_due for item in items)}

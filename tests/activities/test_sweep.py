@@ -11,7 +11,7 @@ from activities.find_due import find
 from activities.plan_starts import A_FEW, plan
 from activities.start_due import REQUESTED_BY, start
 from activities.step import Desk
-from rekey import names
+from rekey import names, registry
 from rekey.errors import InputError, PermanentError
 from rekey.model import Finding
 from rekey.model.sweep import Batch, Ending, Look, OfSweep, Round
@@ -84,6 +84,19 @@ async def test_a_bad_tag_is_named_and_not_quoted(company: Company) -> None:
     (found,) = await company.desk.sweeps(RUN).found()
     assert "azureADAppId" in found.findings[0].message
     assert "hunter2" not in str(found)
+
+
+async def test_a_secret_that_cannot_be_judged_stops_no_other(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kind whose SDK can't be loaded, say: a finding without the error's text; the others are judged."""
+    secret = {"value": "x", "tags": {"rekey-credential": "odd:thing"}}
+    await company.azure.seed({"vaults": {company.scenario.vault: {"secrets": {"Odd": secret}}}})
+    kinds = {**registry.CREDENTIAL_KINDS, "odd": "nowhere.at.all:Odd"}
+    monkeypatch.setattr(registry, "CREDENTIAL_KINDS", kinds)
+    looked = await find(company.desk, Look(run_id=RUN, vault=company.scenario.vault))
+    (found,) = await company.desk.sweeps(RUN).found()
+    assert (looked.counts["secrets"], looked.counts["due"], len(found.due)) == (2, 1, 1)
+    assert [(f.code, f.secret) for f in found.findings] == [("not-judged", "odd")]
+    assert "nowhere" not in str(found)
 
 
 async def test_a_vault_without_permission_is_an_error_that_says_what_to_grant(company: Company) -> None:

@@ -18,6 +18,7 @@ from local.storage import Azurite
 from rekey import names
 from rekey.errors import InputError, NotYetError, PermanentError, ScopeError, UnclearError
 from rekey.model import Facts, Rotation, Walk
+from rekey.nightly_settings import LIMITS, VAULT_CREATES
 from rekey.ports import CredentialKind, NewCredential
 from rekey.secret_value import SecretValue
 from tests.core import company as companies
@@ -81,6 +82,11 @@ class CredentialContract(ABC):
         walk = Walk(rotation=rotation.knowing(facts), facts=facts)
         await open_record(company.desk, walk)
         return walk
+
+    def test_it_declares_what_a_rotation_writes(self) -> None:
+        """The nightly sweep paces by it: limits by their names, but Key Vault's, which every kind uses."""
+        assert set(self.kind.writes) <= set(LIMITS) - {VAULT_CREATES}
+        assert all(count > 0 for count in self.kind.writes.values())
 
     async def test_new_credential_is_found_by_its_label(self, issuer: CredentialKind, walk: Walk) -> None:
         """What was made under a label is found under that label and no other."""
