@@ -5,12 +5,12 @@ from datetime import datetime
 import msgspec
 
 from rekey.model.notice import Finding, Notice
+from rekey.model.sweep import OfSweep
 
 
-class Night(msgspec.Struct, frozen=True, kw_only=True):
+class Night(OfSweep, frozen=True, kw_only=True):
     """One run of the nightly check; `started` is the orchestration's time."""
 
-    run_id: str
     started: datetime
 
 
@@ -43,7 +43,7 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
 class Summing(Night, frozen=True, kw_only=True):
     """The input of the last part: what was counted, and which parts failed."""
 
-    counts: dict[str, int] = {}
+    counts: dict[str, int] = msgspec.field(default_factory=dict)
     failed: tuple[Finding, ...] = ()
 
 

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +236,14 @@ async def test_tokens_survive_a_moved_clock(azure: Simulated) -> None:
     await control(azure, "POST", "time", {"advance": "P20D"})
     answer = await azure.call("GET", f"{azure.cloud.url('graph')}/v1.0/applications", token=token)
     assert answer.status == 200
+
+
+async def test_answers_are_dated_by_the_simulated_clock(azure: Simulated) -> None:
+    """The Date header, once, is the time by which everything in the answer is dated."""
+    await control(azure, "POST", "time", {"advance": "P20D"})
+    answer = await azure.call("GET", f"{azure.cloud.url('graph')}/v1.0/applications", token=graph_token(azure))
+    said = parsedate_to_datetime(answer.headers["date"])
+    assert abs(azure.cloud.clock.now() - said) < timedelta(minutes=5)
 
 
 async def test_unknown_hosts(azure: Simulated) -> None:
