@@ -1,4 +1,4 @@
-"""docs/coverage.md says where each requirement is met and what holds it; a name that isn't there is an empty promise."""
+"""docs/coverage.md says where each requirement is met and what holds it; a name that isn't there is no promise."""
 
 import re
 from pathlib import Path
