@@ -7,7 +7,10 @@ and drives orchestrations. A process that dies, or whose function takes longer t
 started again. AzureWebJobs.<name>.Disabled keeps a function from being triggered. SIGTERM or SIGINT ends all of it.
 
 What outlives the host is in the folder `LOCAL_HOST_DATA` (default: `.durable` in the app's folder): the engine's state,
-and the last occurrence of each timer, so that one that was missed is made up for.
+and the last occurrence of each timer, so that one that was missed is made up for. What the engine acknowledged is in
+one SQLite file for each task hub and storage account, so that the host may be killed at any moment: started again, it
+delivers what was under way again (an activity may so run twice, as in Azure). One host at a time may have that file.
+Entities alone are kept in memory only; the log says so when one is used.
 
 What it doesn't imitate: function keys (HTTP functions of level function or admin are answered without a key, the
 management API and /admin too), scale-out, output bindings other than the HTTP response, the HTTP API of durable
