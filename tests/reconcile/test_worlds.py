@@ -70,23 +70,35 @@ class Made:
         return not proved or walked or published or self.staged
 
 
-WORLDS = st.lists(
-    st.builds(
-        Made,
-        record=st.sampled_from([OPEN, CLOSED, CLOSED, "missing", "unreadable"]),
-        deployment=st.sampled_from(["ours", "ours", "theirs"]),
-        instance=st.sampled_from([*ALIVE, "TERMINATED", "FAILED", "COMPLETED", "gone"]),
-        published=st.booleans(),
-        committed=st.sampled_from(["mine", "other", ""]),
-        named_by=st.sampled_from(["", "", "", "newest", "older", "elsewhere"]),
-        staged=st.booleans(),
-        deleted=st.sampled_from([False, False, True]),
-        age=st.sampled_from([timedelta(hours=h) for h in (-5, 0, 23, 25, 500)]),
-        number=st.just(0),
-    ),
-    min_size=1,
-    max_size=8,
-).map(lambda world: [replace(made, number=number) for number, made in enumerate(world)])
+FORGOTTEN = Made(
+    record=CLOSED,
+    deployment="ours",
+    instance="gone",
+    published=False,
+    committed="mine",
+    named_by="",
+    staged=False,
+    deleted=False,
+    age=timedelta(days=20),
+)
+"""Nothing speaks for it."""
+
+CHANGES: dict[str, list[Any]] = {
+    "record": [OPEN, "missing", "unreadable"],
+    "deployment": ["theirs"],
+    "instance": [*ALIVE, "TERMINATED", "FAILED", "COMPLETED"],
+    "published": [True],
+    "committed": ["other", ""],
+    "named_by": ["newest", "older", "elsewhere"],
+    "staged": [True],
+    "deleted": [True],
+    "age": [timedelta(hours=hours) for hours in (-5, 0, 23, 25)],
+}
+CHANGE = st.sampled_from(list(CHANGES)).flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(CHANGES[name])))
+WORLDS = st.lists(st.lists(CHANGE, max_size=3).map(dict), min_size=1, max_size=8).map(
+    lambda world: [replace(FORGOTTEN, number=number, **changes) for number, changes in enumerate(world)]
+)
+"""Credentials that differ from a forgotten one in three things at most, so that each thing is tried alone."""
 
 
 @dataclass
