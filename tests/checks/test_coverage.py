@@ -9,7 +9,8 @@ ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "coverage.md"
 FILE = re.compile(r"`([\w./-]+(?:/|\.\w+))`")
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
-ARTICLES = 5
+TABLES = 6
+"""Five articles, and what none of them asks for."""
 
 
 def rows() -> list[list[str]]:
@@ -33,8 +34,8 @@ def test_each_requirement_names_what_exists(row: list[str]) -> None:
     assert built or held.startswith(("not yet", "on purpose: ")), what
 
 
-def test_every_article_has_its_table() -> None:
+def test_every_article_has_its_table_and_the_rest_one() -> None:
     """The rows are found at all, so that the check above checks something."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    assert len(re.findall(r"^## ", text, re.MULTILINE)) == ARTICLES
+    assert len(re.findall(r"^## ", text, re.MULTILINE)) == TABLES
     assert len(rows()) > 40
