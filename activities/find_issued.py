@@ -39,5 +39,8 @@ async def find(desk: Desk, engine: "DurableClient", part: Part) -> Looked:
         everywhere=before.vaults.issuperset(desk.settings.vaults()),
     )
     found = groups(desk.settings)
-    await search.run(found[part.group] if part.group < len(found) else ())
-    return await book.keep()
+    try:
+        await search.run(found[part.group] if part.group < len(found) else ())
+    finally:
+        looked = await book.keep()
+    return looked

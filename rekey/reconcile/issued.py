@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from rekey import names
-from rekey.errors import PermanentError
+from rekey.errors import NotYetError, PermanentError
 from rekey.model import Finding
 from rekey.ports import CredentialKind, Held, Holdings
 from rekey.reconcile import leftovers, wording
@@ -55,19 +55,34 @@ class IssuedSearch:
         self._everywhere = everywhere
 
     async def run(self, targets: Iterable[Target]) -> None:
-        """Judge everything that this deployment issued for these targets; one that can't be read is a finding."""
+        """Judge everything that this deployment issued for these targets; one that can't be read is a finding.
+
+        One that can't be read for now doesn't stop the others: its NotYetError comes at the end, or at once if the
+        issuer asks everybody to go slower.
+        """
+        late: NotYetError | None = None
         for target in targets:
             try:
-                holdings = await self._kind(target.kind).holdings(target.target)
-            except PermanentError as error:
-                if error.code != "no-application" or self._claims(target):
-                    self._ledger.find(_unreadable(target, error))
-                continue
-            self._compare(target, holdings)
-            for held in holdings.credentials:
-                rotation_id = self._rotation_of(held)
-                if rotation_id and not self._witness.is_current(held.key_id):
-                    await self._judge(target, holdings, held, rotation_id)
+                await self._search(target)
+            except NotYetError as error:
+                if error.code == "throttled":
+                    raise
+                late = late or error
+        if late:
+            raise late
+
+    async def _search(self, target: Target) -> None:
+        try:
+            holdings = await self._kind(target.kind).holdings(target.target)
+        except PermanentError as error:
+            if error.code != "no-application" or self._claims(target):
+                self._ledger.find(_unreadable(target, error))
+            return
+        self._compare(target, holdings)
+        for held in holdings.credentials:
+            rotation_id = self._rotation_of(held)
+            if rotation_id and not self._witness.is_current(held.key_id):
+                await self._judge(target, holdings, held, rotation_id)
 
     def _rotation_of(self, held: Held) -> str:
         """Return the rotation that made it, "" for what isn't certainly this deployment's."""

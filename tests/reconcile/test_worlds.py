@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -137,7 +138,9 @@ class World:
         return [_version("old", ""), *named, *([_version("newer", "")] if made.named_by == "older" else [])]
 
     async def holdings(self, target: str) -> Holdings:
-        """Return what was not removed."""
+        """Return what was not removed; some targets can't be read."""
+        if target != "app":
+            raise NotYetError(target, "not now")
         there = [m for m in self.made if m.key_id not in self.removed]
         held = [Held(key_id=m.key_id, label=names.label("ours", m.rotation_id), **_dates(m)) for m in there]
         return Holdings(target=target, object_id="o", owned=True, answered=self.now, credentials=tuple(held))
@@ -158,8 +161,8 @@ class World:
     async def keep(self, *_: object) -> None:
         """Keep what was found."""
 
-    async def night(self, run_id: str) -> None:
-        """Search all targets once."""
+    async def night(self, run_id: str, *targets: str) -> None:
+        """Search all targets once, the last of which can be read."""
         current = [m for m in self.made if m.named_by in {"newest", "elsewhere"}]
         references = [_reference(made) for made in current]
         engine = FakeDurable()
@@ -172,7 +175,7 @@ class World:
         ledger = Ledger(cast("Memory", me), Part(run_id=run_id, started=self.now), "issued")
         kind = cast("CredentialKind", me)
         search = IssuedSearch(lambda _kind: kind, vault, "ours", witness, ledger, references, everywhere=True)
-        await search.run([Target("toy", "app")])
+        await search.run([Target("toy", target) for target in (*targets, "app")])
         await ledger.keep()
 
     def _of(self, rotation_id: str) -> Made:
@@ -231,3 +234,18 @@ def test_exactly_what_nothing_references_goes(made: list[Made], between: timedel
         assert world.removed.keys() == {m.key_id for m in made if not m.needed}
     if between == timedelta(hours=1):
         assert not world.removed
+
+
+def test_a_target_that_cannot_be_read_now_stops_no_other() -> None:
+    """What is to be removed elsewhere is; the error comes at the end, so that the rest is tried again."""
+
+    async def nights(code: str) -> World:
+        world = World([FORGOTTEN])
+        for number in range(2):
+            world.now = NOW + timedelta(days=number)
+            with pytest.raises(NotYetError, match="not now"):
+                await world.night(f"night {number}", code)
+        return world
+
+    assert asyncio.run(nights("service-unavailable")).removed.keys() == {FORGOTTEN.key_id}
+    assert not asyncio.run(nights("throttled")).removed
