@@ -61,7 +61,7 @@ def test_a_sweep_without_pace_is_refused() -> None:
         seen = sweep.swept(9, limits, "--at-once")
     except AzuriteMissingError as missing:
         pytest.skip(str(missing))
-    assert seen.throttled > 0
+    assert seen.throttled["graph"] > 0
     assert len(seen.writes[GRAPH_WRITES, ""]) == 18
     assert sum(len(at) for (limit, _), at in seen.writes.items() if limit == VAULT_CREATES) == 18
 
@@ -69,7 +69,7 @@ def test_a_sweep_without_pace_is_refused() -> None:
 def test_the_limits_minimum_is_that_of_the_tightest() -> None:
     """Work divided by rate, of whichever limit and vault has the most; the time is from the first to the last write."""
     at = [datetime(2030, 1, 1, 12, 0, second, tzinfo=UTC) for second in range(21)]
-    seen = sweep.Seen(0, {(VAULT_CREATES, "a"): at[:10], (VAULT_CREATES, "b"): at[5:], (GRAPH_WRITES, ""): at[1:5]})
+    seen = sweep.Seen({}, {(VAULT_CREATES, "a"): at[:10], (VAULT_CREATES, "b"): at[5:], (GRAPH_WRITES, ""): at[1:5]})
     limits = {VAULT_CREATES: Limit(2, 3), GRAPH_WRITES: Limit(1, 5)}
     assert (seen.minimum(limits), seen.seconds()) == (24, 20)
 
