@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from local.processes import wait_until
+from orchestrators.rotate_due import MOST_STEPS
 from rekey import names
 from tests.e2e.company import DURABLE, Company, running
 from tests.e2e.managed import Managed
 
 LOCKED_VAULT = "kv-locked"
+EMPTY_VAULTS = [f"kv-empty-{n}" for n in range(MOST_STEPS)]
+"""So many that the sweep needs more than one execution."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,9 @@ class Swept:
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swept]:
     """Run a company whose secrets are older than its event subscription, and one sweep."""
-    with running(tmp_path_factory.mktemp("night"), vaults=[LOCKED_VAULT]) as company:
-        company.stack.control.seed({"vaults": {LOCKED_VAULT: {}}})
+    with running(tmp_path_factory.mktemp("night"), vaults=[LOCKED_VAULT, *EMPTY_VAULTS]) as company:
+        officer = {"roles": {"rekey": "Key Vault Secrets Officer"}}
+        company.stack.control.seed({"vaults": {LOCKED_VAULT: {}, **dict.fromkeys(EMPTY_VAULTS, officer)}})
         due = [company.manage(grace="PT0S") for _ in range(2)]
         fresh = company.manage(secret={"expires_with_password": False, "expires_in_days": 100})
         endless = company.manage(secret={"expires_with_password": None})
@@ -82,7 +86,7 @@ def test_the_portal_shows_how_it_went(swept: Swept) -> None:
         "with tags that can't be used": 1,
         "not tagged": 1,
         "due": 2,
-        "vaults": 2,
+        "vaults": 2 + len(EMPTY_VAULTS),
         "vaults that can't be read": 1,
     }
     assert swept.sweep["customStatus"]["state"] == "done"
