@@ -155,3 +155,13 @@ def test_operators_get_one_mail_a_night(nights: Nights) -> None:
     """One digest a night, to the operators alone, that holds no value."""
     assert [mail["to"] for mail in nights.mails] == [[nights.company.scenario.operator]] * 3
     assert all(nights.company.scenario.canary not in mail["text"] + mail["html"] for mail in nights.mails)
+
+
+def test_young_history_is_not_purged(nights: Nights) -> None:
+    """The timer's own instance looks through all that ended, and leaves what is younger than the retention."""
+    company = nights.company
+    before = company.instances()
+    company.ask("POST", "/admin/functions/purge_history_timer", {"input": ""}, expected=202)
+    wait_until(lambda: bool(company.status(names.PURGE_HISTORY)), "the timer has started it")
+    assert company.finished(names.PURGE_HISTORY)["output"] == {"result": "done", "purged": 0, "kept": 0}
+    assert set(before) <= set(company.instances())
