@@ -42,7 +42,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swept]:
         untagged = company.manage(secret={"tags": {"team": "shop"}})
         bad = company.manage(tags={"rekey-lead": "soon"})
         company.ask("POST", "/admin/functions/rotate_due_timer", {"input": ""}, expected=202)
-        wait_until(lambda: company.status(names.ROTATE_DUE), "the timer has started the sweep")
+        wait_until(lambda: bool(company.status(names.ROTATE_DUE)), "the timer has started the sweep")
         sweep = company.finished(names.ROTATE_DUE)
         for managed in due:
             managed.ends("done")

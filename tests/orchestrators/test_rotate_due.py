@@ -192,10 +192,7 @@ COSTS = st.lists(st.dictionaries(st.sampled_from(KEYS), st.integers(1, 3), min_s
 def test_no_window_of_any_limit_is_ever_used_beyond_its_share(
     *, slow: bool, vault: Limit, graph: Limit, costs: list[Cost], count: int
 ) -> None:
-    """Whatever is due, at the times of the real starts: never above 95 %, a single start aside that costs more.
-
-    Batches that come late, by less than a tick, make the windows for which it holds shorter by that tick.
-    """
+    """Whatever is due, the real starts never use above 95 %, of windows shorter by a tick where batches come late."""
     limits = {VAULT_CREATES: vault, GRAPH_WRITES: graph}
     due = [(f"s{n}", costs[n % len(costs)]) for n in range(count)]
     night = Night(due=due, limits=limits)
