@@ -56,6 +56,6 @@ def _listed(findings: list[Finding]) -> tuple[Finding, ...]:
         code="more",
         subject=f"{len(findings) - MOST} more",
         message="not listed here",
-        what_to_do="`python -m rekey list` shows every secret.",
+        what_to_do="`python -m rekey report` shows every secret.",
     )
     return (*findings[:MOST], more)

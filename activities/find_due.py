@@ -36,16 +36,26 @@ async def find(desk: Desk, look: Look) -> Looked:
             items.append(judge(look.vault, listed, desk.settings, now))
         except Exception as error:  # noqa: BLE001 - a kind that can't be loaded, say: one secret stops no other
             broken.append(_broken(look.vault, listed.name, error))
-    await desk.sweeps(look.run_id).keep_found(look.vault, _found(items, broken))
+    await desk.sweeps(look.run_id).keep_found(look.vault, _found(items, await _untold(desk, items), broken))
     return Looked(counts=_counts(items, len(broken)))
 
 
-def _found(items: Iterable["Item"], broken: Iterable[Finding]) -> "Found":
+async def _untold(desk: Desk, items: Iterable["Item"]) -> list["Due"]:
+    """Return what is to be started so that owners hear of bad tags, in versions that no sweep has started before."""
+    from rekey.inventory import Care
+    from rekey.notices.told import Told
+
+    told = Told(desk.clients.container())
+    bad = [_due(item) for item in items if item.care == Care.BAD_POLICY]
+    return [due for due in bad if not await told.before(due.once)]
+
+
+def _found(items: Iterable["Item"], untold: Iterable["Due"], broken: Iterable[Finding]) -> "Found":
     from rekey.inventory import Care
     from rekey.sweep import Found
 
     return Found(
-        due=tuple(_due(item) for item in items if item.is_due),
+        due=(*(_due(item) for item in items if item.is_due), *untold),
         findings=(*broken, *(_bad(item) for item in items if item.care == Care.BAD_POLICY)),
     )
 
@@ -54,7 +64,8 @@ def _due(item: "Item") -> "Due":
     from rekey.sweep import Due
 
     kind = item.policy.credential.kind if item.policy else ""
-    return Due(vault=item.vault, secret=item.secret, kind=kind, expires=item.expires or item.created)
+    once = "" if item.policy else f"bad tags {item.vault} {item.secret} {item.created.isoformat()}"
+    return Due(vault=item.vault, secret=item.secret, kind=kind, expires=item.expires or item.created, once=once)
 
 
 def _bad(item: "Item") -> Finding:

@@ -53,6 +53,8 @@ def cost(due: "Due", staging: str) -> "Cost":
     from rekey.nightly_settings import VAULT_CREATES
     from rekey.registry import credential_kind
 
+    if not due.kind:  # it only tells what is wrong with its tags; counted all the same, so that many are spread out
+        return {(VAULT_CREATES, due.vault): 1}
     kind = credential_kind(due.kind)
     staged = {(VAULT_CREATES, staging.lower()): 1} if kind.reveals_once else {}
     return {(VAULT_CREATES, due.vault): 1, **staged, **{(limit, ""): n for limit, n in kind.writes.items()}}

@@ -34,15 +34,21 @@ async def start_due_step(payload: dict, client: df.DurableFunctionsClient) -> di
 
 async def start(desk: Desk, batch: Batch, client: DurableClient) -> Started:
     """Return how many were started; a failed start stops no other and is kept for the next round."""
+    from rekey.notices.told import Told
     from rekey.sweep import NotStarted
 
     sweeps = desk.sweeps(batch.run_id)
     planned, following, digest = await sweeps.batch(batch.round, batch.number)
     what = await asyncio.gather(*(_one(client, due, batch.began, digest=digest) for due in planned.starts))
-    missed = tuple(due for due, became in zip(planned.starts, what, strict=True) if became == FAILED)
+    became = list(zip(planned.starts, what, strict=True))
+    missed = tuple(due for due, outcome in became if outcome == FAILED)
     if missed:
         await sweeps.keep_not_started(batch.round, batch.number, NotStarted(starts=missed))
-    counts = Counter(became for became in what if became != FAILED)
+    told = Told(desk.clients.container())
+    for due, outcome in became:
+        if due.once and outcome != FAILED:
+            await told.first_time(due.once)
+    counts = Counter(outcome for due, outcome in became if outcome != FAILED and not due.once)
     return Started(counts=dict(counts), missed=len(missed), next=following)
 
 

@@ -23,12 +23,17 @@ PAGE = 50
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """A secret that is due; `expires` orders the starts, `kind` says what its rotation costs."""
+    """A secret that is due; `expires` orders the starts, `kind` says what its rotation costs.
+
+    One whose tags can't be used has no kind and a key, `once`, under which it is started a single time ever: its
+    rotation changes nothing and tells the owners what is wrong, as it does after an event.
+    """
 
     vault: str
     secret: str
     kind: str
     expires: datetime
+    once: str = ""
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):

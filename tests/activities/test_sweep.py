@@ -70,7 +70,10 @@ async def test_the_look_finds_what_is_due_without_reading_a_value(company: Compa
     looked = await find(company.desk, Look(run_id=RUN, vault=vault))
     assert looked.counts == {"secrets": 3, "managed": 1, "not tagged": 1, "with tags that can't be used": 1, "due": 1}
     (found,) = await company.desk.sweeps(RUN).found()
-    assert [(d.vault, d.secret, d.kind) for d in found.due] == [(vault, company.scenario.secret, KIND)]
+    assert [(d.vault, d.secret, d.kind) for d in found.due] == [
+        (vault, company.scenario.secret, KIND),
+        (vault, "bad", ""),
+    ]
     assert [(f.code, f.secret) for f in found.findings] == [("bad-policy", "bad")]
     asked = {path for _, path in await company.requests("keyvault")}
     assert asked == {"/secrets"}

@@ -70,11 +70,19 @@ def test_one_mail_tells_the_operators_what_stood_in_the_way(swept: Swept) -> Non
     assert "rekey-lead" in text
 
 
+def test_owners_hear_of_tags_that_cannot_be_used(swept: Swept) -> None:
+    """The secret never had an event: the sweep has its owners told, once for this version."""
+    wait_until(lambda: bool(_of_bad_tags(swept)), "the owner has been told")
+    swept.company.finished(swept.bad.instance)
+    (mail,) = _of_bad_tags(swept)
+    assert swept.company.scenario.owner in mail["to"]
+
+
 def test_the_look_reads_no_value(swept: Swept) -> None:
-    """Listing properties is enough: no value was read of what wasn't rotated, and none before the first rotation."""
+    """Listing properties is enough: no value was read of what nobody started."""
     reads = [r["path"] for r in swept.requests if r["service"] == "keyvault" and r["path"].startswith("/secrets/")]
-    rotated = {m.secret for m in swept.due}
-    assert {path.split("/")[2] for path in reads if path.split("/")[2].startswith("deploy-")} == rotated
+    started = {m.secret for m in [*swept.due, swept.bad]}
+    assert {path.split("/")[2] for path in reads if path.split("/")[2].startswith("deploy-")} == started
 
 
 def test_the_portal_shows_how_it_went(swept: Swept) -> None:
@@ -101,3 +109,9 @@ def test_the_next_night_starts_nothing(swept: Swept) -> None:
     again = swept.company.finished(names.ROTATE_DUE)["output"]
     assert again["run_id"] != swept.sweep["output"]["run_id"]
     assert again["counts"]["started"] == 0
+    assert len(_of_bad_tags(swept)) == 1
+
+
+def _of_bad_tags(swept: Swept) -> list[dict[str, Any]]:
+    sent = swept.company.stack.control.outbox()
+    return [m for m in sent if swept.bad.secret in m["subject"] and "rekey-lead" in m["text"]]
