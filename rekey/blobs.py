@@ -50,7 +50,8 @@ def translated(what: str) -> Iterator[None]:
         yield
     except HttpResponseError as error:
         status = error.status_code or 0
-        if status in _PASSES or not 400 <= status < 500:
+        if status in _PASSES or not 400 <= status < 500 or not _code(error):
+            # Storage names a code of its own with every refusal: one that has none came torn, or from somebody else.
             raise NotYetError("storage-busy", f"{what}: storage answered {status}") from None
         advice = _WHAT_TO_DO.get(status, "Check the app's storage account.")
         raise PermanentError("storage-refused", f"{what}: storage answered {status}", advice) from None

@@ -4,14 +4,14 @@ import asyncio
 import logging
 
 import pytest
-from azure.core.exceptions import ServiceRequestError
+from azure.core.exceptions import HttpResponseError, ServiceRequestError
 from azure.storage.blob.aio import ContainerClient
 from msgspec.structs import replace
 
 from local.preview_notices import samples
 from local.processes import free_port
 from rekey.blobs import translated
-from rekey.errors import NotYetError, PermanentError
+from rekey.errors import NotYetError, PermanentError, RekeyError
 from rekey.model import NoticeKind
 from rekey.notices.outbox import SET_ASIDE, Outbox
 from rekey.notices.told import Told
@@ -104,6 +104,16 @@ def test_a_storage_error_quotes_nothing() -> None:
         raise ServiceRequestError("CANARY")
     assert "CANARY" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(("code", "kind"), [("BlobNotFound", PermanentError), ("", NotYetError)])
+def test_a_refusal_without_storages_own_code_is_not_storages(code: str, kind: type[RekeyError]) -> None:
+    """What came torn, or from whoever stands in front, is asked for again; what storage itself refuses is not."""
+    refused = HttpResponseError("404")
+    refused.status_code = 404
+    refused.error_code = code  # type: ignore[attr-defined] # as the storage SDK does
+    with pytest.raises(kind), translated("outbox"):
+        raise refused
 
 
 async def test_who_was_told_is_not_told_again(container: ContainerClient) -> None:
