@@ -84,15 +84,6 @@ def test_kill_at_any_request(company: Begin, purpose: str, moment: str) -> None:
     _killed_at_request(company(), purpose, moment)
 
 
-def test_kill_at_some_place(company: Begin, chance: random.Random) -> None:
-    """A single kill at the start or the end of an activity leaves no trace."""
-    hit = chance.choice(PLACES)
-    sys.stdout.write(f"{hit}\n")
-    rotating = company(hits=[hit]).begin()
-    check_done(rotating)
-    assert rotating.hits_left() == []
-
-
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("hit", PLACES, ids=lambda hit: f"{hit.activity}-{hit.at}-{hit.occurrence}")
 def test_kill_at_any_place(company: Begin, hit: Hit) -> None:

@@ -38,6 +38,7 @@ def test_late_answer_of_add_password_is_withdrawn(company: Begin) -> None:
     check_done(rotating)
 
 
+@pytest.mark.exhaustive
 def test_late_request_of_add_password_is_withdrawn(company: Begin) -> None:
     """A password made only after the rotation looked for leftovers doesn't outlive the attempt that asked for it."""
     rotating = company(environment=SOON)
@@ -102,6 +103,7 @@ def test_late_publication_changes_nothing_for_readers(company: Begin) -> None:
     check_done(rotating, same_again=1)
 
 
+@pytest.mark.exhaustive
 def test_late_write_to_a_consumer_waits_for_its_turn(company: Begin) -> None:
     """While one attempt writes to a service connection, no other one touches it; both write the same."""
     rotating = company(environment=SOON)

@@ -27,8 +27,8 @@ def _rotated_in_weather(company: Begin, share: float, chance: random.Random) -> 
 
 
 def test_changeable_weather(company: Begin, chance: random.Random) -> None:
-    """A rotation of which one request in fourteen meets some fault ends as one that met none."""
-    _rotated_in_weather(company, 0.07, chance)
+    """A rotation of which one request in thirty meets some fault ends as one that met none."""
+    _rotated_in_weather(company, 0.033, chance)
 
 
 @pytest.mark.exhaustive
