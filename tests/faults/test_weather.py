@@ -33,7 +33,7 @@ def test_changeable_weather(company: Begin, chance: random.Random) -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("number", range(6))
-@pytest.mark.parametrize("share", [0.1, 0.2])
+@pytest.mark.parametrize("share", [0.05, 0.1])
 def test_weather(company: Begin, chance: random.Random, share: float, number: int) -> None:  # noqa: ARG001 - chance differs
     """A rotation of which many requests meet some fault ends as one that met none."""
     _rotated_in_weather(company, share, chance)
@@ -45,7 +45,9 @@ def _each_struck_once(company: Begin, strike: Strike, group: int) -> None:
     rotating.begin()
     rotating.wait_end(timeout=1200)
     hits = {fault["id"]: fault for fault in rotating.control.faults()}
-    assert [hits[fault] for fault in faults if hits[fault]["hits"] != 1] == []
+    # What comes late isn't asked for again: a fault behind another one of the same path then has nothing to strike.
+    expected = {0, 1} if "delay" in strike else {1}
+    assert [hits[fault] for fault in faults if hits[fault]["hits"] not in expected] == []
     check_done(rotating)
 
 
