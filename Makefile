@@ -23,7 +23,7 @@ up: setup ## the app and simulated Azure on this machine, until Ctrl-C
 test: setup ## the whole suite (WORKERS=3: they mostly wait)
 	@$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
 
-faults: setup ## kill, pause and refuse at every place there is: what the suite has only a sample of (half an hour)
+faults: setup ## kill, pause and refuse at every place there is: what the suite has only a sample of (more than an hour)
 	@$(PYTHON) -m pytest -n $(WORKERS) -m "exhaustive or not exhaustive" tests/faults $(ARGS)
 
 check: setup ## format, lint, types, import rules, locks

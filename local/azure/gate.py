@@ -57,9 +57,9 @@ class Connections:
         for key in [key for key, used in self._used.items() if service in used]:
             self._reset(key)
 
-    def reset_all(self, *, but: Scope) -> None:
-        """Reset every connection except the one that a request came by."""
-        for key in [key for key in self._open if key != (but["client"], but["server"])]:
+    def reset_all(self, *, but: Scope | None = None) -> None:
+        """Reset every connection, except the one that a request came by."""
+        for key in [key for key in self._open if not but or key != (but["client"], but["server"])]:
             self._reset(key)
 
     def _reset(self, key: Key) -> None:

@@ -85,9 +85,12 @@ class Ports:
             self._reopening.cancel()
         for gate in self._gates:
             await gate.close()
-        for server in self._servers:
-            server.should_exit = True
-        await asyncio.gather(*self._serving)
+        self._connections.reset_all()
+        # Whoever ends the cloud waits for no answer: uvicorn's own end looks around every tenth of a second, twice.
+        unanswered = [task for server in self._servers for task in server.server_state.tasks]
+        for task in (*self._serving, *unanswered):
+            task.cancel()
+        await asyncio.gather(*self._serving, *unanswered, return_exceptions=True)
 
 
 def listening(port: int) -> socket.socket:

@@ -58,12 +58,12 @@ def test_a_sweep_without_pace_is_refused() -> None:
     """The same processes, everything started at once: the simulated services refuse, and say so in the figure."""
     limits = {VAULT_CREATES: Limit(75, 10), GRAPH_WRITES: Limit(3, 2)}
     try:
-        seen = sweep.swept(9, limits, "--at-once")
+        seen = sweep.swept(6, limits, "--at-once")
     except AzuriteMissingError as missing:
         pytest.skip(str(missing))
     assert seen.throttled["graph"] > 0
-    assert len(seen.writes[GRAPH_WRITES, ""]) == 18
-    assert sum(len(at) for (limit, _), at in seen.writes.items() if limit == VAULT_CREATES) == 18
+    assert len(seen.writes[GRAPH_WRITES, ""]) == 12
+    assert sum(len(at) for (limit, _), at in seen.writes.items() if limit == VAULT_CREATES) == 12
 
 
 def test_the_limits_minimum_is_that_of_the_tightest() -> None:

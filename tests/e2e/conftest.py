@@ -1,4 +1,4 @@
-"""Knows how the end-to-end tests share what is slow to start: one company for each module."""
+"""Knows how the end-to-end tests share what is slow to start: one company for each process of the tests."""
 
 import socket
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ def _localhost() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    """Run one company for the tests of a module; each of them makes secrets of its own."""
+    """Run one company for all of the process's tests; each of them makes secrets of its own."""
     with running(tmp_path_factory.mktemp("company")) as found:
         yield found

@@ -4,16 +4,24 @@ import csv
 import io
 import json
 import secrets
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from rekey import names
 from rekey.__main__ import main
-from tests.e2e.company import Company
+from tests.e2e.company import Company, running
 
 NOT_RECORDED = {names.READ_POLICY, names.GRACE}
 """A step before there is a record, and a wait."""
+
+
+@pytest.fixture(scope="module")
+def company() -> Iterator[Company]:
+    """Run a company in which nobody is needed, but for what these tests do."""
+    with running() as found:
+        yield found
 
 
 def run(company: Company, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:

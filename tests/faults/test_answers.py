@@ -78,6 +78,7 @@ def _check_all_struck(rotating: Rotating, faults: list[str]) -> None:
     assert [told[f] for f in faults if told[f]["hits"] != 1] == []
 
 
+@pytest.mark.exhaustive
 def test_each_idempotent_request_is_refused_once(company: Begin, chance: random.Random) -> None:
     """Each request that may be repeated meets an error chosen by chance, and the rotation is as if none had been."""
     rotating = company()

@@ -14,9 +14,9 @@ EVERY_KIND = {**STRIKES, "sign-in page": SIGN_IN_PAGE, **TIMEOUTS}
 LAGGING = ("graph", "keyvault", "azuredevops")
 
 
-def _rotated_in_weather(company: Begin, share: float, chance: random.Random) -> None:
+def _rotated_in_weather(company: Begin, share: float, chance: random.Random, *, but: str = "") -> None:
     rotating = company(storage_by_azure=True)
-    worsen(rotating, share, chance)
+    worsen(rotating, share, chance, but=but)
     rotating.begin()
     rotating.wait_end(timeout=900)
     happened = struck(rotating)
@@ -27,8 +27,9 @@ def _rotated_in_weather(company: Begin, share: float, chance: random.Random) -> 
 
 
 def test_changeable_weather(company: Begin, chance: random.Random) -> None:
-    """A rotation of which one request in thirty meets some fault ends as one that met none."""
-    _rotated_in_weather(company, 0.033, chance)
+    """A rotation of which one request to a service in twenty meets some fault ends as one that met none."""
+    # Without storage: a lease whose release is lost holds the rotation up for a minute.
+    _rotated_in_weather(company, 0.05, chance, but="storage")
 
 
 @pytest.mark.exhaustive

@@ -80,12 +80,13 @@ def strike_each(rotating: Rotating, strike: Strike, group: int) -> list[str]:
     ]
 
 
-def worsen(rotating: Rotating, share: float, chance: random.Random) -> list[str]:
-    """Have that share of all requests struck, by kinds in equal parts; returns the faults' ids."""
+def worsen(rotating: Rotating, share: float, chance: random.Random, *, but: str = "") -> list[str]:
+    """Have that share of all requests but those to one service struck, by kinds in equal parts; returns faults' ids."""
     each = share / len(STRIKES)
     return [
         rotating.control.fault(service, **where, **strike, count=None, chance=each, seed=chance.randrange(10**6))
         for service, where in PLACES.items()
+        if service != but
         for strike in STRIKES.values()
     ]
 
