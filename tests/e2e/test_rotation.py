@@ -2,13 +2,14 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from tests.e2e.company import Company
+from tests.e2e.company import Company, running
 from tests.e2e.managed import Managed
 
 WALKED = [
@@ -35,6 +36,13 @@ class Walked:
     def newest(self) -> dict[str, Any]:
         """Return the version that was published."""
         return self.managed.versions()[-1]
+
+
+@pytest.fixture(scope="module")
+def company() -> Iterator[Company]:
+    """Run a company in which nothing else happens: what it holds in the end is of this rotation."""
+    with running() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
