@@ -12,7 +12,8 @@ from local.host.worker_process import LoadError, WorkerLostError, WorkerProcess,
 __all__ = ["LoadError", "NoWorkerError", "Supervisor", "WorkerLostError"]
 
 _READY_SECONDS = 30
-_LONGEST_BACKOFF = 30.0
+# Long enough to spare the machine in a crash loop, short enough for tests that kill on purpose.
+_LONGEST_BACKOFF = 2.0
 # A process that lives no longer than this dies quickly; so many quick deaths in a row are borne without a pause.
 _QUICK_SECONDS = 1.0
 _QUICK_DEATHS = 5
