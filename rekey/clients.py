@@ -64,6 +64,11 @@ class Clients:
         scope = f"{cloud.azure_devops_resource}/.default"
         return self._once("azure-devops", lambda: self._pipeline(cloud.azure_devops, "azure-devops", scope))
 
+    def resource_manager(self) -> "AsyncPipelineClient[HttpRequest, AsyncHttpResponse]":
+        """Return a pipeline for Azure Resource Manager; it repeats nothing on its own."""
+        origin = self.settings.cloud.resource_manager
+        return self._once("resource-manager", lambda: self._pipeline(origin, "resource-manager", f"{origin}/.default"))
+
     def authority(self) -> "AsyncPipelineClient[HttpRequest, AsyncHttpResponse]":
         """Return a pipeline for Entra's token endpoint: no bearer token, no retries."""
         return self._once("authority", lambda: self._pipeline(self.settings.cloud.authority))

@@ -93,6 +93,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             for name, projects in scope.organizations.items()
         )
 
+    def allows_resource(self, vault: str, arm_id: str) -> bool:
+        """Tell whether secrets of that vault may name this resource: at or below one of its scopes' ARM id prefixes."""
+        below = f"{arm_id.lower()}/"
+        return any(below.startswith(f"{prefix.lower()}/") for s in self.scope_of(vault) for prefix in s.resources)
+
     def allows_address(self, address: str) -> bool:
         """Tell whether mail may be sent there: a domain of REKEY_MAIL_DOMAINS, or an operator."""
         found = MAIL.fullmatch(address)
@@ -123,6 +128,10 @@ class Partial(Settings, frozen=True, kw_only=True):
     def allows_project(self, vault: str, organization: str, project: str) -> bool:
         """Tell whether nothing is known against this project."""
         return not self.scopes or Settings.allows_project(self, vault, organization, project)
+
+    def allows_resource(self, vault: str, arm_id: str) -> bool:
+        """Tell whether nothing is known against this resource."""
+        return not self.scopes or Settings.allows_resource(self, vault, arm_id)
 
     def allows_address(self, address: str) -> bool:
         """Tell whether nothing is known against this address."""

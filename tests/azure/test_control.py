@@ -247,10 +247,10 @@ async def test_answers_are_dated_by_the_simulated_clock(azure: Simulated) -> Non
 
 
 async def test_unknown_hosts(azure: Simulated) -> None:
-    """A host that is no service is a 404, Azure Resource Manager answers 404 in its own words."""
+    """A host that is no service is a 404; Azure Resource Manager asks for a token first, in its own words."""
     assert (await azure.call("GET", azure.cloud.url("vault") + "/x")).status == 404
     arm = await azure.call("GET", azure.cloud.url("management") + "/subscriptions")
-    assert (arm.status, arm.body["error"]["code"]) == (404, "ResourceNotFound")
+    assert (arm.status, arm.body["error"]["code"]) == (401, "AuthenticationFailed")
 
 
 @pytest.fixture
