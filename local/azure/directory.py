@@ -74,6 +74,7 @@ class User:
     mail: str | None
     user_principal_name: str
     object_id: str = field(default_factory=new_id)
+    directory_roles: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ class Directory:
         self.applications: dict[str, Application] = {}
         self.identities: dict[str, Identity] = {}
         self.users: dict[str, User] = {}
+        self.graph_principal = new_id()
 
     def application(self, name: str) -> Application:
         """Return a seeded application by name; ValueError names an unknown one."""
@@ -131,6 +133,11 @@ class Directory:
     def user(self, object_id: str) -> User | None:
         """Return the user of this object id."""
         return next((user for user in self.users.values() if user.object_id == object_id), None)
+
+    def holder(self, object_id: str) -> Application | Identity:
+        """Return what holds the app roles of this service principal; KeyError for one of somebody else's."""
+        holders: dict[str | None, Application | Identity] = {i.object_id: i for i in self.identities.values()}
+        return (holders | {app.service_principal: app for app in self.applications.values()})[object_id]
 
     def principals(self) -> Iterator[Principal]:
         """Yield every service principal."""

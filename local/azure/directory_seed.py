@@ -8,6 +8,7 @@ import msgspec
 
 from local.azure.clock import Clock
 from local.azure.directory import Application, Directory, Identity, User, new_id
+from local.azure.graph_roles import DIRECTORY_ROLES
 from local.azure.seeds import mapping, parsed
 
 # Seeded passwords were written long ago: neither propagation nor read lag concerns them.
@@ -30,6 +31,14 @@ class UserSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     user_principal_name: str
     display_name: str = ""
     mail: str | None = None
+
+
+class PersonSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A person, keyed by user principal name, with the directory roles that are active."""
+
+    display_name: str = ""
+    mail: str | None = None
+    directory_roles: frozenset[str] = frozenset()
 
 
 class IdentitySeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,11 +71,20 @@ class DirectorySeeder:
         self._clock = clock
 
     def take(self, document: dict[str, Any]) -> None:
-        """Take `identities` and `applications`; a ValueError names the field that is wrong."""
+        """Take `users`, `identities` and `applications`; a ValueError names the field that is wrong."""
+        for name, part in mapping(document.get("users"), "users").items():
+            self._person(name, parsed(part, PersonSeed, f"users.{name}"))
         for name, part in mapping(document.get("identities"), "identities").items():
             self._identity(name, parsed(part, IdentitySeed, f"identities.{name}"))
         for name, part in mapping(document.get("applications"), "applications").items():
             self._application(name, parsed(part, ApplicationSeed, f"applications.{name}"))
+
+    def _person(self, name: str, wanted: PersonSeed) -> None:
+        if unknown := wanted.directory_roles - DIRECTORY_ROLES.keys():
+            known = sorted(DIRECTORY_ROLES)
+            raise ValueError(f"users.{name}.directory_roles: got {sorted(unknown)}, expected some of {known}")
+        found = self._directory.users.setdefault(name, User(wanted.display_name or name, wanted.mail, name))
+        found.directory_roles |= wanted.directory_roles
 
     def _identity(self, name: str, wanted: IdentitySeed) -> None:
         found = self._directory.identities.setdefault(name, Identity(name))

@@ -1,34 +1,28 @@
-"""Speaks Microsoft Graph v1.0: applications, their passwords and owners, service principals, the app policy."""
+"""Speaks Microsoft Graph v1.0: applications, their passwords and owners, service principals, app roles, the policy."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from local.azure import graph_entities as entities
+from local.azure import graph_roles
 from local.azure.app_policy import AppManagementPolicy
 from local.azure.cloud import Cloud
-from local.azure.directory import Application, Principal
+from local.azure.directory import Application
 from local.azure.graph_entities import Entity
 from local.azure.graph_errors import GraphErrors, with_ids
+from local.azure.graph_grants import Grants, Operation
+from local.azure.graph_objects import Objects
 from local.azure.graph_passwords import AddPassword, Passwords, RemovePassword
 from local.azure.graph_query import Query
 from local.azure.seeds import parsed
 from local.azure.wire import Caller, ServiceError
 
-PUBLIC_AUDIENCES = frozenset({"https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"})
-_READ_APPLICATIONS = frozenset(
-    {
-        "Application.Read.All",
-        "Application.ReadWrite.All",
-        "Application.ReadWrite.OwnedBy",
-        "Directory.Read.All",
-    }
-)
+PUBLIC_AUDIENCES = frozenset({"https://graph.microsoft.com", graph_roles.APP_ID})
 _READ_USERS = frozenset({"User.Read.All", "User.ReadBasic.All", "Directory.Read.All"})
 _READ_POLICY = frozenset({"Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration"})
 _JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
@@ -67,7 +61,17 @@ class Graph:
             table.append(("GET", principal, self._service_principal))
             for cast in ("", "/graph.application", "/microsoft.graph.application"):
                 table.append(("GET", f"{principal}/ownedObjects{cast}", self._owned_objects))
+        table += self._granting(apps, principals)
         return [Route(path, self._authorised(run), methods=[method]) for method, path, run in table]
+
+    def _granting(self, apps: Sequence[str], principals: Sequence[str]) -> Iterator[tuple[str, str, Handler]]:
+        grants = self._grants
+        for method, path, run in grants.of_me():
+            yield method, path, self._told(run, path.rpartition("/")[2])
+        for method, below, run in grants.of_applications():
+            yield from ((method, f"{app}/{below}", self._told(run, "directoryObjects")) for app in apps)
+        for method, below, run in grants.of_principals():
+            yield from ((method, f"{one}/{below}", self._told(run, "appRoleAssignments")) for one in principals)
 
     def throttled(self, retry_after: int | None) -> ServiceError:
         """Return the 429 of Graph."""
@@ -98,6 +102,28 @@ class Graph:
 
         return handle
 
+    def _told(self, run: Operation, context: str) -> Handler:
+        async def handle(request: Request, caller: Caller) -> Response:
+            match await run(request, caller):
+                case Response() as response:
+                    return response
+                case list() as found:
+                    return self._page(request, found, context)
+                case entity:
+                    shown = Query(request, self._errors).selected(entity)
+                    status = 201 if request.method == "POST" else 200
+                    return _answer({"@odata.context": self._context(f"{context}/$entity"), **shown}, status)
+
+        return handle
+
+    @property
+    def _objects(self) -> Objects:
+        return Objects(self._cloud.directory, self._errors)
+
+    @property
+    def _grants(self) -> Grants:
+        return Grants(self._cloud.directory, self._errors)
+
     def _caller(self, request: Request) -> Caller:
         try:
             return self._cloud.authenticate(request, {*PUBLIC_AUDIENCES, self._cloud.url("graph")})
@@ -109,49 +135,49 @@ class Graph:
             raise self._errors.denied()
 
     async def _applications(self, request: Request, caller: Caller) -> Response:
-        self._require(caller, _READ_APPLICATIONS)
+        self._grants.require_reader(caller)
         found = [self._seen(app) for app in self._cloud.directory.applications.values()]
         return self._page(request, found, "applications")
 
     async def _application(self, request: Request, caller: Caller) -> Response:
-        self._require(caller, _READ_APPLICATIONS)
-        app, query = self._find_application(request), Query(request, self._errors)
+        self._grants.require_reader(caller)
+        app, query = self._objects.application(request), Query(request, self._errors)
         entity = query.selected(self._seen(app))
         if query.expands("owners"):
             entity["owners"] = self._owner_entities(app, caller)
         return _answer({"@odata.context": self._context("applications/$entity"), **entity})
 
     async def _owners(self, request: Request, caller: Caller) -> Response:
-        self._require(caller, _READ_APPLICATIONS)
-        owners = self._owner_entities(self._find_application(request), caller)
+        self._grants.require_reader(caller)
+        owners = self._owner_entities(self._objects.application(request), caller)
         return self._page(request, owners, "directoryObjects")
 
     async def _add_password(self, request: Request, caller: Caller) -> Response:
-        app = self._find_application(request)
-        body = self._body(await request.body(), AddPassword)
+        app = self._objects.application(request)
+        body = await self._objects.body(request, AddPassword)
         added = await self._passwords.add(caller, app, body)
         context = self._context("microsoft.graph.passwordCredential")
         return _answer({"@odata.context": context, **entities.password(added, reveal=True)})
 
     async def _remove_password(self, request: Request, caller: Caller) -> Response:
-        app = self._find_application(request)
-        await self._passwords.remove(caller, app, self._body(await request.body(), RemovePassword))
+        app = self._objects.application(request)
+        await self._passwords.remove(caller, app, await self._objects.body(request, RemovePassword))
         return Response(status_code=204)
 
     async def _service_principals(self, request: Request, caller: Caller) -> Response:
-        self._require(caller, _READ_APPLICATIONS)
-        found = [entities.service_principal(principal) for principal in self._cloud.directory.principals()]
+        self._grants.require_reader(caller)
+        found = [graph_roles.seen(principal) for principal in self._objects.principals()]
         return self._page(request, found, "servicePrincipals")
 
     async def _service_principal(self, request: Request, caller: Caller) -> Response:
-        self._require(caller, _READ_APPLICATIONS)
-        entity = entities.service_principal(self._find_principal(request))
+        self._grants.require_reader(caller)
+        entity = graph_roles.seen(self._objects.principal(request))
         context = self._context("servicePrincipals/$entity")
         return _answer({"@odata.context": context, **Query(request, self._errors).selected(entity)})
 
     async def _owned_objects(self, request: Request, caller: Caller) -> Response:
-        self._require(caller, _READ_APPLICATIONS)
-        owner, kind = self._find_principal(request).object_id, "#microsoft.graph.application"
+        self._grants.require_reader(caller)
+        owner, kind = self._objects.principal(request).object_id, "#microsoft.graph.application"
         owned = [app for app in self._cloud.directory.applications.values() if owner in app.owners]
         return self._page(request, [{"@odata.type": kind, **self._seen(app)} for app in owned], "directoryObjects")
 
@@ -159,21 +185,6 @@ class Graph:
         self._require(caller, _READ_POLICY)
         context = self._context("policies/defaultAppManagementPolicy/$entity")
         return _answer({"@odata.context": context, **self._passwords.policy.told()})
-
-    def _find_application(self, request: Request) -> Application:
-        directory, key = self._cloud.directory, request.path_params
-        found = directory.by_object_id(key["id"]) if "id" in key else directory.by_app_id(key["app_id"])
-        if found is None:
-            raise self._errors.missing(next(iter(key.values())))
-        return found
-
-    def _find_principal(self, request: Request) -> Principal:
-        key = request.path_params
-        wanted = next(iter(key.values())).lower()
-        for principal in self._cloud.directory.principals():
-            if (principal.object_id if "id" in key else principal.app_id) == wanted:
-                return principal
-        raise self._errors.missing(wanted)
 
     def _seen(self, app: Application) -> Entity:
         lag = timedelta(seconds=self._cloud.switches.graph.seconds)
@@ -190,12 +201,6 @@ class Graph:
     def _context(self, of: str) -> str:
         return f"{self._cloud.url('graph')}/v1.0/$metadata#{of}"
 
-    def _body[T](self, body: bytes, kind: type[T]) -> T:
-        try:
-            return msgspec.json.decode(body or b"{}", type=kind)
-        except msgspec.MsgspecError as error:
-            raise self._errors.bad(f"Invalid request body: {error}") from None
 
-
-def _answer(body: dict[str, Any]) -> Response:
-    return JSONResponse(body, headers={"x-ms-resource-unit": "1"}, media_type=_JSON)
+def _answer(body: dict[str, Any], status: int = 200) -> Response:
+    return JSONResponse(body, status, headers={"x-ms-resource-unit": "1"}, media_type=_JSON)

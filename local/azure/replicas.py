@@ -79,4 +79,5 @@ def _frozen(service: Service) -> Service:
             twin._cloud = copy.copy(twin._cloud)  # noqa: SLF001 - its only state is the directory that it finds there
             twin._cloud.directory = copy.copy(twin._cloud.directory)  # noqa: SLF001
             twin._cloud.directory.applications = copy.deepcopy(twin._cloud.directory.applications)  # noqa: SLF001
+            twin._cloud.directory.identities = copy.deepcopy(twin._cloud.directory.identities)  # noqa: SLF001
     return twin
