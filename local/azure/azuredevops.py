@@ -1,53 +1,31 @@
-"""Speaks Azure DevOps' REST API 7.1 (7.2 as preview) on `azuredevops.localhost`, as far as connections need it."""
+"""Speaks Azure DevOps' REST API 7.1 (7.2 as preview) on `azuredevops.localhost`: who is let in, connections.
+
+What else is spoken there, and on `vsrm.localhost`, has files of its own.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Host, Route, Router
 
 from local.azure import azuredevops_errors as errors
+from local.azure.azuredevops_call import Call, Handler, Table
+from local.azure.azuredevops_pipelines import Pipelines
 from local.azure.azuredevops_proxy import parsed_request, tested
+from local.azure.azuredevops_releases import HOST, Releases
+from local.azure.azuredevops_rights import has
 from local.azure.azuredevops_seed import OrganizationSeeds
 from local.azure.azuredevops_state import Endpoint, Organization, Permission, Project
+from local.azure.azuredevops_told import seeded, told
 from local.azure.azuredevops_update import parsed_endpoint, update
+from local.azure.azuredevops_variable_groups import VariableGroups
 from local.azure.cloud import Cloud
-from local.azure.wire import Caller, ServiceError
+from local.azure.wire import ServiceError
 
 RESOURCE = "499b84ac-1321-427f-aa17-267ca6975798"
-NAMESPACE = "49b48001-ca20-4adc-8111-5b60c903a50c"
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request of a member; `preview` tells whether 7.2 was asked for."""
-
-    request: Request
-    organization: Organization
-    caller: Caller
-    preview: bool
-
-    def path(self, name: str) -> str:
-        """Return a part of the path."""
-        return str(self.request.path_params[name])
-
-    @property
-    def project(self) -> Project:
-        """The project in the path; ServiceError for one that the caller can't see."""
-        project = self.organization.project(self.path("project"))
-        if project is None or not self.organization.sees(self.caller.object_id, project):
-            raise errors.no_project(self.path("project"))
-        return project
-
-    def may(self, project_id: str, wanted: Permission) -> bool:
-        """Tell whether the caller has all of `wanted` on the connections of a project."""
-        return wanted in self.organization.rights(self.caller.object_id, project_id)
-
-
-type Handler = Callable[[Call], Awaitable[Response]]
 
 
 class AzureDevOps:
@@ -61,23 +39,33 @@ class AzureDevOps:
         self.organizations: dict[str, Organization] = {}
 
     def serves(self, host: str) -> bool:
-        """Answer on `azuredevops.localhost`."""
-        return host == "azuredevops.localhost"
+        """Answer on `azuredevops.localhost`, and on the host of classic releases."""
+        return host in ("azuredevops.localhost", f"{HOST}.localhost")
 
     def routes(self) -> Sequence[BaseRoute]:
-        """Return the operations."""
+        """Return the operations; those of classic releases are on a host of their own, as in Azure."""
+        releases = Router([self._permissions_route(), *self._routes(Releases(self._cloud).table())])
+        here = [*self._connections(), *Pipelines(self._cloud).table(), *VariableGroups(self._cloud).table()]
+        return [Host(f"{HOST}.localhost", releases), self._permissions_route(), *self._routes(here)]
+
+    def _routes(self, table: Table) -> list[BaseRoute]:
+        return [Route(path, self._checked(run), methods=[method]) for method, path, run in table]
+
+    def _permissions_route(self) -> BaseRoute:
+        path = "/{org}/_apis/permissions/{namespace}/{permissions:int}"
+        return Route(path, self._checked(self._permissions), methods=["GET"])
+
+    def _connections(self) -> Table:
         endpoints = "_apis/serviceendpoint/endpoints"
-        table: list[tuple[str, str, Handler]] = [
+        return [
             ("GET", "/{org}/_apis/connectionData", self._connection_data),
             ("GET", "/{org}/_apis/projects", self._projects),
             ("GET", "/{org}/_apis/projects/{project}", self._project),
-            ("GET", "/{org}/_apis/permissions/{namespace}/{permissions:int}", self._permissions),
             ("PUT", f"/{{org}}/{endpoints}/{{endpoint}}", self._update),
             ("GET", f"/{{org}}/{{project}}/{endpoints}", self._endpoints),
             ("GET", f"/{{org}}/{{project}}/{endpoints}/{{endpoint}}", self._endpoint),
             ("POST", "/{org}/{project}/_apis/serviceendpoint/endpointproxy", self._proxy),
         ]
-        return [Route(path, self._checked(run), methods=[method]) for method, path, run in table]
 
     def throttled(self, retry_after: int | None) -> ServiceError:
         """Return Azure DevOps' 429."""
@@ -92,35 +80,12 @@ class AzureDevOps:
         self._seeds.plant(document.get("organizations"), self.organizations)
 
     def seeded(self) -> dict[str, Any]:
-        """Return the ids of projects and connections."""
-        told = {
-            organization.name: {
-                project.name: {
-                    "id": project.id,
-                    "endpoints": {e.document["name"]: e.id for e in project.endpoints.values()},
-                }
-                for project in organization.projects.values()
-            }
-            for organization in self.organizations.values()
-        }
-        return {"organizations": told}
+        """Return the ids of projects and what they own."""
+        return {"organizations": seeded(self.organizations)}
 
     def state(self) -> dict[str, Any]:
-        """Return every connection with its stored secrets and its accepted updates."""
-        return {
-            "organizations": {
-                organization.name: {
-                    "projects": {
-                        project.name: {
-                            "id": project.id,
-                            "endpoints": {e.document["name"]: _told(e) for e in project.endpoints.values()},
-                        }
-                        for project in organization.projects.values()
-                    }
-                }
-                for organization in self.organizations.values()
-            }
-        }
+        """Return every connection and variable group with its stored secrets and accepted updates, and every run."""
+        return {"organizations": told(self.organizations)}
 
     def _checked(self, run: Handler) -> Callable[[Request], Awaitable[Response]]:
         """Wrap a handler: token, organisation, membership, api-version, delay with its headers."""
@@ -137,7 +102,8 @@ class AzureDevOps:
                 raise errors.unauthorized(caller.object_id)
             accept = request.headers.get("accept", "")
             preview = errors.checked_api_version(request.method, request.query_params, accept)
-            response = await run(Call(request, organization, caller, preview))
+            origin = f"https://{request.headers.get('host', '')}"
+            response = await run(Call(request, organization, caller, preview, origin))
             await self._delay(organization, response)
             return response
 
@@ -177,16 +143,13 @@ class AzureDevOps:
 
         https://learn.microsoft.com/rest/api/azure/devops/security/permissions/has-permissions
         """
-        if call.path("namespace").lower() != NAMESPACE:
-            raise errors.invalid(f"There is no security namespace {call.path('namespace')}.")
-        wanted = Permission(call.request.path_params["permissions"])
-        query = call.request.query_params
+        namespace, wanted = call.path("namespace").lower(), call.request.path_params["permissions"]
+        query, who = call.request.query_params, call.caller.object_id
         tokens = query.get("tokens", "").split(query.get("delimiter") or ",")
-        return JSONResponse(errors.listed([self._has(call, token, wanted) for token in tokens]))
-
-    def _has(self, call: Call, token: str, wanted: Permission) -> bool:
-        parts = token.strip("/").split("/")
-        return len(parts) in (2, 3) and parts[0].lower() == "endpoints" and call.may(parts[1], wanted)
+        answers = [has(call.organization, who, namespace, token, wanted) for token in tokens]
+        if None in answers:
+            raise errors.invalid(f"There is no security namespace {namespace}.")
+        return JSONResponse(errors.listed(answers))
 
     async def _endpoints(self, call: Call) -> Response:
         project, query = call.project, call.request.query_params
@@ -237,8 +200,3 @@ class AzureDevOps:
         if endpoint is None or not visible:
             raise errors.no_endpoint(endpoint_id)
         return endpoint
-
-
-def _told(endpoint: Endpoint) -> dict[str, Any]:
-    updates = [{"by": u.by, "at": u.at.isoformat(), "key_changed": u.key_changed} for u in endpoint.updates]
-    return {"id": endpoint.id, "document": endpoint.document, "secrets": endpoint.secrets, "updates": updates}

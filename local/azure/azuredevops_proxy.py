@@ -57,7 +57,7 @@ async def tested(cloud: Cloud, endpoint: Endpoint, wanted: ProxyRequest) -> dict
     parameters = endpoint.sign_in_parameters(details.authorization.parameters if details else None)
     if endpoint.document["authorization"]["scheme"] != "ServicePrincipal":
         return _result([], "badRequest", f"{TEST} is simulated for the scheme ServicePrincipal only.")
-    status, answer = await _token(cloud, parameters)
+    status, answer = await token(cloud, parameters)
     if status == 200:
         subscription = endpoint.document["data"].get("subscriptionId", "")
         return _result([json.dumps({"id": f"/subscriptions/{subscription}", "state": "Enabled"})], "ok", "")
@@ -73,7 +73,7 @@ def _result(result: list[str], status: str, message: str) -> dict[str, Any]:
     return {"result": result, "statusCode": status, "errorMessage": message}
 
 
-async def _token(cloud: Cloud, parameters: dict[str, str]) -> tuple[int, dict[str, Any]]:
+async def token(cloud: Cloud, parameters: dict[str, str]) -> tuple[int, dict[str, Any]]:
     """Post to the token endpoint inside this process: not a request of whoever is being watched."""
     form = {
         "grant_type": "client_credentials",

@@ -4,22 +4,32 @@ from typing import Any, Literal
 
 import msgspec
 
-from local.azure.azuredevops_state import Endpoint, Organization, Permission, Project, new_id
+from local.azure.azuredevops_pipelines_seed import PipelineSeeds
+from local.azure.azuredevops_rights import BUILD, GRANTS, LIBRARY, RELEASE
+from local.azure.azuredevops_state import ENDPOINTS, Endpoint, Organization, Permission, Project, new_id
+from local.azure.azuredevops_variable_groups_seed import GroupSeeds
 from local.azure.cloud import Cloud
 from local.azure.seeds import mapping, parsed
 
-_RIGHTS = {
-    "view": Permission.VIEW,
-    "use": Permission.USE | Permission.VIEW,
-    "administer": Permission.ADMINISTER | Permission.USE | Permission.VIEW | Permission.VIEW_AUTHORIZATION,
-}
+type Right = Literal[
+    "view",
+    "use",
+    "administer",
+    "view-builds",
+    "queue-builds",
+    "view-releases",
+    "create-releases",
+    "library-reader",
+    "library-user",
+    "library-administrator",
+]
 _SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 
 
 class MemberSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A member: project -> rights, each of which includes the weaker ones."""
+    """A member: project -> rights, each of which includes the weaker ones of its kind."""
 
-    projects: dict[str, list[Literal["view", "use", "administer"]]] = {}
+    projects: dict[str, list[Right]] = {}
 
 
 class EndpointSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,20 +48,25 @@ class EndpointSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProjectSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A project and the connections it owns."""
+    """A project and what it owns: connections, variable groups, pipelines, definitions of classic releases."""
 
     endpoints: dict[str, Any] = {}
+    variable_groups: dict[str, Any] = {}
+    pipelines: dict[str, Any] = {}
+    releases: dict[str, Any] = {}
 
 
 class OrganizationSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An organisation. `null_key` says what a PUT without key does (not documented): clears, keeps, refuses.
 
+    `null_variable` says the same of a secret variable sent without value: the real service keeps it.
     `delay_seconds` above 0 delays every answer and says so in the rate limit headers.
     """
 
     members: dict[str, Any] = {}
     projects: dict[str, Any] = {}
     null_key: Literal["clears", "keeps", "refuses"] | None = None
+    null_variable: Literal["clears", "keeps", "refuses"] | None = None
     delay_seconds: float | None = None
 
 
@@ -60,6 +75,8 @@ class OrganizationSeeds:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
+        self._groups = GroupSeeds(cloud)
+        self._pipelines = PipelineSeeds(cloud)
 
     def plant(self, part: Any, organizations: dict[str, Organization]) -> None:
         """Add what a seed names; a ValueError names the field."""
@@ -68,12 +85,13 @@ class OrganizationSeeds:
             seed = parsed(raw, OrganizationSeed, at)
             organization = organizations.setdefault(name.lower(), Organization(name))
             organization.null_key = seed.null_key or organization.null_key
+            organization.null_variable = seed.null_variable or organization.null_variable
             if seed.delay_seconds is not None:
                 organization.delay_seconds = seed.delay_seconds
             for project in seed.projects:
                 organization.projects.setdefault(project.lower(), Project(project))
             for project, body in seed.projects.items():
-                self._connections(organization, project, body, f"{at}.projects.{project}")
+                self._project(organization, project, body, f"{at}.projects.{project}")
             for member, body in seed.members.items():
                 self._member(organization, member, body, f"{at}.members")
 
@@ -84,10 +102,12 @@ class OrganizationSeeds:
             if organization.project(project) is None:
                 known = sorted(p.name for p in organization.projects.values())
                 raise ValueError(f"{at}.{name}.projects: got {project!r}, expected one of {known}")
-            total = Permission.NONE
-            for right in rights:
-                total |= _RIGHTS[right]
-            granted[project.lower()] = total
+            bits = dict.fromkeys((ENDPOINTS, BUILD, RELEASE, LIBRARY), 0)
+            for namespace, some in (GRANTS[right] for right in rights):
+                bits[namespace] |= some
+            granted[project.lower()] = Permission(bits.pop(ENDPOINTS))
+            for namespace, some in bits.items():
+                organization.granted[self._object_id(name, at), project.lower(), namespace] = some
 
     def _object_id(self, name: str, at: str) -> str:
         directory = self._cloud.directory
@@ -98,9 +118,15 @@ class OrganizationSeeds:
         known = sorted([*directory.identities, *directory.applications])
         raise ValueError(f"{at}: got {name!r}, expected the name of a seeded identity or application: {known}")
 
-    def _connections(self, organization: Organization, project: str, raw: Any, at: str) -> None:
-        owner = organization.projects[project.lower()]
-        for name, body in parsed(raw, ProjectSeed, at).endpoints.items():
+    def _project(self, organization: Organization, project: str, raw: Any, at: str) -> None:
+        owner, seed = organization.projects[project.lower()], parsed(raw, ProjectSeed, at)
+        self._connections(organization, owner, seed, at)
+        self._groups.plant(organization, owner, seed.variable_groups, f"{at}.variable_groups")
+        self._pipelines.plant(organization, owner, seed.pipelines, f"{at}.pipelines")
+        self._pipelines.plant_definitions(organization, owner, seed.releases, f"{at}.releases")
+
+    def _connections(self, organization: Organization, owner: Project, seed: ProjectSeed, at: str) -> None:
+        for name, body in seed.endpoints.items():
             here = f"{at}.endpoints.{name}"
             endpoint = self._connection(organization, owner, name, parsed(body, EndpointSeed, here), here)
             for former in [e for e in owner.endpoints.values() if e.document["name"] == name]:

@@ -7,6 +7,13 @@ from datetime import datetime
 from enum import IntFlag
 from typing import Any
 
+from local.azure.azuredevops_pipelines_state import Pipeline
+from local.azure.azuredevops_releases_state import Definition
+from local.azure.azuredevops_variable_groups_state import VariableGroup
+
+ENDPOINTS = "49b48001-ca20-4adc-8111-5b60c903a50c"
+"""The security namespace ServiceEndpoints."""
+
 SECRET_PARAMETERS = frozenset(
     {"serviceprincipalkey", "serviceprincipalcertificate", "password", "apitoken", "accesstoken"}
 )
@@ -21,7 +28,7 @@ def new_id() -> str:
 
 
 class Permission(IntFlag):
-    """The bits of the security namespace ServiceEndpoints, 49b48001-ca20-4adc-8111-5b60c903a50c."""
+    """The bits of the security namespace ServiceEndpoints."""
 
     NONE = 0
     USE = 1
@@ -89,18 +96,34 @@ class Project:
     id: str = field(default_factory=new_id)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     """Those this project owns, by id."""
+    groups: dict[int, VariableGroup] = field(default_factory=dict)
+    pipelines: dict[int, Pipeline] = field(default_factory=dict)
+    definitions: dict[int, Definition] = field(default_factory=dict)
+    """Of classic releases."""
 
 
 @dataclass
 class Organization:
-    """One organisation; `members` maps object id -> project name -> rights. Keys of `projects` are lower case."""
+    """One organisation; `members` maps object id -> project name -> rights on connections. Names are lower case.
+
+    `granted` has the bits of other security namespaces by object id, project name and namespace.
+    `null_key` and `null_variable` say what a PUT does with a secret that it doesn't carry.
+    """
 
     name: str
     id: str = field(default_factory=new_id)
     null_key: str = "clears"
+    null_variable: str = "keeps"
     delay_seconds: float = 0.0
     members: dict[str, dict[str, Permission]] = field(default_factory=dict)
+    granted: dict[tuple[str, str, str], int] = field(default_factory=dict)
     projects: dict[str, Project] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def next_number(self, kind: str) -> int:
+        """Return the next id of a kind of thing that is numbered through the whole organisation."""
+        self.numbers[kind] = self.numbers.get(kind, 0) + 1
+        return self.numbers[kind]
 
     def project(self, name_or_id: str) -> Project | None:
         """Return a project by name (any case) or id."""
@@ -117,6 +140,17 @@ class Organization:
         project = self.project(project_id)
         granted = self.members.get(object_id, {})
         return granted.get(project.name.lower(), Permission.NONE) if project else Permission.NONE
+
+    def bits(self, object_id: str, project: Project, namespace: str) -> int:
+        """Return what a member may do in a project, as bits of a security namespace."""
+        if namespace == ENDPOINTS:
+            return self.rights(object_id, project.id)
+        return self.granted.get((object_id, project.name.lower(), namespace), 0)
+
+    def groups_in(self, project: Project) -> list[VariableGroup]:
+        """Return the variable groups a project has, its own and those shared with it."""
+        every = (group for owner in self.projects.values() for group in owner.groups.values())
+        return [group for group in every if project.id in group.project_ids]
 
     def endpoint(self, endpoint_id: str) -> Endpoint | None:
         """Return a connection by id, whichever project owns it."""

@@ -41,7 +41,7 @@ _SERVICES: tuple[Callable[[Cloud], Service], ...] = (
     AzureDevOps,
     KeyVault,
 )
-_HOSTS = ("login", "graph", "vault", "azuredevops", "management", "*.vault", "*.communication")
+_HOSTS = ("login", "graph", "vault", "azuredevops", "vsrm", "management", "*.vault", "*.communication")
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,7 @@ def describe(cloud: Cloud, ca: Path, identity_port: int, identity_header: str) -
             "entra": cloud.url("login"),
             "graph": cloud.url("graph"),
             "azuredevops": cloud.url("azuredevops"),
+            "azuredevops_release": cloud.url("vsrm"),
             "management": cloud.url("management"),
             "vault": cloud.url("{name}.vault"),
             "mail": cloud.url("{name}.communication"),

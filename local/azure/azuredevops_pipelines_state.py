@@ -1,0 +1,59 @@
+"""Knows what the simulated Azure DevOps keeps of a pipeline and its runs, and what a run is at a given moment."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a job signs in to Entra with: a connection, or a group's variable as the password of an application."""
+
+    endpoint: str = ""
+    group: str = ""
+    variable: str = ""
+    client_id: str = ""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a job does: how long it takes (seconds), how it ends if all that it uses lets it in."""
+
+    seconds: float
+    outcome: str
+    uses: tuple[Use, ...] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run; `result` is how it ends, which was settled when it began."""
+
+    id: int
+    name: str
+    branch: str
+    queued: datetime
+    seconds: float
+    result: str
+    by: str
+    """Object id of who queued it."""
+
+    def ends(self) -> datetime:
+        """Return when it is over."""
+        return self.queued + timedelta(seconds=self.seconds)
+
+    def over(self, now: datetime) -> bool:
+        """Tell whether it is over."""
+        return now >= self.ends()
+
+
+@dataclass
+class Pipeline:
+    """A pipeline; `status` is enabled, paused or disabled, the first of `branches` its default one."""
+
+    id: int
+    name: str
+    folder: str
+    kind: str
+    status: str
+    branches: tuple[str, ...]
+    work: Work
+    runs: dict[int, Run] = field(default_factory=dict)
