@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from local.azure.arm_access import Access, error
+from local.azure.arm_storage import StorageAccounts
 from local.azure.cloud import Cloud
 from local.azure.wire import ServiceError
 
@@ -33,7 +34,7 @@ class Provider(Protocol):
         ...
 
 
-PROVIDERS: tuple[type[Provider], ...] = ()
+PROVIDERS: tuple[type[Provider], ...] = (StorageAccounts,)
 """In the order in which they are seeded."""
 
 

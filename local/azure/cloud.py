@@ -14,6 +14,8 @@ from local.azure.tokens import Tokens
 from local.azure.wire import Caller, Service
 
 if TYPE_CHECKING:
+    from local.azure.arm import ResourceManager
+    from local.azure.arm_storage import StorageAccounts
     from local.azure.azuredevops import AzureDevOps
     from local.azure.eventgrid import EventGrid
     from local.azure.keyvault import KeyVault
@@ -77,3 +79,8 @@ class Cloud:
     def azuredevops(self) -> "AzureDevOps":
         """The simulated Azure DevOps."""
         return cast("AzureDevOps", self.services["azuredevops"])
+
+    @property
+    def storage_accounts(self) -> "StorageAccounts":
+        """The simulated storage accounts, which belong to Azure Resource Manager."""
+        return cast("StorageAccounts", cast("ResourceManager", self.services["arm"]).providers["Microsoft.Storage"])

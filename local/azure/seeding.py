@@ -7,7 +7,20 @@ from local.azure.cloud import Cloud
 from local.azure.wire import TellsSeeded
 
 _PARTS = frozenset(
-    {"canary", "tenant", "identities", "applications", "users", "policy", "vaults", "organizations", "mail", "events"}
+    {
+        "applications",
+        "canary",
+        "events",
+        "identities",
+        "mail",
+        "organizations",
+        "policy",
+        "role_assignments",
+        "storage_accounts",
+        "tenant",
+        "users",
+        "vaults",
+    }
 )
 
 

@@ -27,6 +27,7 @@ from local.azure.pipeline import ByHost, OnePort, Pipeline
 from local.azure.ports import Ports, listening
 from local.azure.replicas import Replicas
 from local.azure.request_log import RequestLog
+from local.azure.storage_account import StorageAccountBlobs
 from local.azure.storage_forwarder import StorageForwarder
 from local.azure.striking import Striking
 from local.azure.wire import Service
@@ -37,11 +38,22 @@ _SERVICES: tuple[Callable[[Cloud], Service], ...] = (
     Graph,
     Email,
     ResourceManager,
+    StorageAccountBlobs,
     EventGrid,
     AzureDevOps,
     KeyVault,
 )
-_HOSTS = ("login", "graph", "vault", "azuredevops", "vsrm", "management", "*.vault", "*.communication")
+_HOSTS = (
+    "login",
+    "graph",
+    "vault",
+    "azuredevops",
+    "vsrm",
+    "management",
+    "*.vault",
+    "*.communication",
+    "*.blob.storage",
+)
 
 
 @dataclass(frozen=True)

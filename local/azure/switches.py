@@ -30,6 +30,12 @@ class GraphPropagation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     conflict_seconds: float = 1.0
 
 
+class StoragePropagation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a storage account takes a replaced key, and refuses the one that replaced it (seconds)."""
+
+    seconds: float = 1.0
+
+
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a service's documented limits are changed: counts are multiplied, windows get another length (seconds)."""
 
@@ -47,6 +53,7 @@ class Switches:
         """Go back to the defaults."""
         self.entra = EntraPropagation()
         self.graph = GraphPropagation()
+        self.storage_account = StoragePropagation()
         self.limits: dict[str, Limits] = {}
         self.replicas = random.Random(self.entra.seed)  # noqa: S311 - a repeatable choice of replica
 
@@ -58,16 +65,20 @@ class Switches:
                 self.replicas = random.Random(self.entra.seed)  # noqa: S311 - a repeatable choice of replica
             case {"service": "graph", "propagation": dict() as wanted}:
                 self.graph = msgspec.convert(wanted, GraphPropagation)
+            case {"service": "storage-account", "propagation": dict() as wanted}:
+                self.storage_account = msgspec.convert(wanted, StoragePropagation)
             case {"service": str() as service, "limits": dict() as wanted}:
                 self.limits[service] = msgspec.convert(wanted, Limits)
             case _:
-                raise ValueError(f"switch: got {document}, expected propagation of entra or graph, or limits")
+                raise ValueError(
+                    f"switch: got {document}, expected propagation of entra, graph or storage-account, or limits"
+                )
         return self.told()
 
     def told(self) -> dict[str, Any]:
         """Return the current settings."""
-        entra, graph = msgspec.to_builtins(self.entra), msgspec.to_builtins(self.graph)
-        return {"propagation": {"entra": entra, "graph": graph}, "limits": msgspec.to_builtins(self.limits)}
+        delays = {"entra": self.entra, "graph": self.graph, "storage-account": self.storage_account}
+        return {"propagation": msgspec.to_builtins(delays), "limits": msgspec.to_builtins(self.limits)}
 
     def limit(self, service: str, count: int, seconds: float) -> tuple[int, float]:
         """Return a documented limit as it applies now: how many, at least 1, in how many seconds."""
