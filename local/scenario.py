@@ -117,6 +117,7 @@ class Scenario:
                     "vault_resource": f"https://vault.{suffix}",
                     "resource_manager": urls["management"],
                     "azure_devops": urls["azuredevops"],
+                    "azure_devops_release": urls["azuredevops_release"],
                     "mail_suffix": f"communication.{suffix}",
                 }
             ),

@@ -60,14 +60,15 @@ class Clients:
 
     def azure_devops(self) -> "AsyncPipelineClient[HttpRequest, AsyncHttpResponse]":
         """Return a pipeline for the Azure DevOps REST API; it repeats nothing on its own."""
-        cloud = self.settings.cloud
-        scope = f"{cloud.azure_devops_resource}/.default"
-        return self._once("azure-devops", lambda: self._pipeline(cloud.azure_devops, "azure-devops", scope))
+        return self._azure_devops(self.settings.cloud.azure_devops)
 
-    def resource_manager(self) -> "AsyncPipelineClient[HttpRequest, AsyncHttpResponse]":
-        """Return a pipeline for Azure Resource Manager; it repeats nothing on its own."""
-        origin = self.settings.cloud.resource_manager
-        return self._once("resource-manager", lambda: self._pipeline(origin, "resource-manager", f"{origin}/.default"))
+    def azure_devops_releases(self) -> "AsyncPipelineClient[HttpRequest, AsyncHttpResponse]":
+        """Return the same for classic releases, which have a host of their own."""
+        return self._azure_devops(self.settings.cloud.azure_devops_release)
+
+    def _azure_devops(self, origin: str) -> "AsyncPipelineClient[HttpRequest, AsyncHttpResponse]":
+        scope = f"{self.settings.cloud.azure_devops_resource}/.default"
+        return self._once(f"azure-devops {origin}", lambda: self._pipeline(origin, "azure-devops", scope))
 
     def authority(self) -> "AsyncPipelineClient[HttpRequest, AsyncHttpResponse]":
         """Return a pipeline for Entra's token endpoint: no bearer token, no retries."""

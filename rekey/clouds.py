@@ -21,6 +21,8 @@ class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     mail_suffix: str
     storage_suffix: str = "core.windows.net"
     azure_devops_resource: str = AZURE_DEVOPS_RESOURCE
+    azure_devops_release: str = "https://vsrm.dev.azure.com"
+    """Classic releases: https://learn.microsoft.com/rest/api/azure/devops/release/releases/create."""
 
     def vault_url(self, vault: str) -> str:
         """Return the origin of the Key Vault of that name."""

@@ -214,7 +214,7 @@ def _cloud(environ: Mapping[str, str]) -> Cloud:
     if text in CLOUDS:
         return CLOUDS[text]
     cloud = json_of("REKEY_CLOUD", text, Cloud, expected)
-    for field in ("authority", "graph", "resource_manager", "azure_devops", "vault_resource"):
+    for field in ("authority", "graph", "resource_manager", "azure_devops", "azure_devops_release", "vault_resource"):
         origin = getattr(cloud, field)
         if not re.fullmatch(f"https://{_HOST}", origin):
             raise SettingError(f"REKEY_CLOUD.{field}", origin, "an https origin such as https://host, without path")

@@ -78,7 +78,7 @@ def _trusted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     trusting = ssl.create_default_context(cafile=str(folder / "ca.pem"))
     monkeypatch.setattr(aiohttp.connector, "_SSL_CONTEXT_VERIFIED", trusting)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    names = ("graph", "login", "azuredevops", "evil", f"{VAULT}.vault", "m.mail")
+    names = ("graph", "login", "azuredevops", "vsrm", "evil", f"{VAULT}.vault", "m.mail")
     ca.issue_cert(*(f"{name}.localhost" for name in names)).configure_cert(context)
     return context
 
@@ -92,6 +92,7 @@ def _cloud(port: int) -> str:
             "vault_resource": f"https://vault.localhost:{port}",
             "resource_manager": f"https://management.localhost:{port}",
             "azure_devops": f"https://azuredevops.localhost:{port}",
+            "azure_devops_release": f"https://vsrm.localhost:{port}",
             "mail_suffix": f"mail.localhost:{port}",
         }
     )

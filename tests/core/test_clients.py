@@ -26,6 +26,7 @@ type Ask = Callable[[Clients, str], Awaitable[Any]]
 
 ORIGINS = {
     "azure-devops": "https://dev.azure.com",
+    "azure-devops releases": "https://vsrm.dev.azure.com",
     "authority": "https://login.microsoftonline.com",
     "graph": "https://graph.microsoft.com",
     "mail": "https://rekey.europe.communication.azure.com",
@@ -59,6 +60,11 @@ async def ask_azure_devops(clients: Clients, url: str) -> Any:
     return await clients.azure_devops().send_request(HttpRequest("GET", url))
 
 
+async def ask_azure_devops_releases(clients: Clients, url: str) -> Any:
+    """Send a request through the pipeline of classic releases."""
+    return await clients.azure_devops_releases().send_request(HttpRequest("GET", url))
+
+
 async def ask_authority(clients: Clients, url: str) -> Any:
     """Send a request through the token endpoint's pipeline."""
     return await clients.authority().send_request(HttpRequest("POST", url))
@@ -81,6 +87,7 @@ async def ask_graph(clients: Clients, url: str) -> Any:
 
 ASK: dict[str, Ask] = {
     "azure-devops": ask_azure_devops,
+    "azure-devops releases": ask_azure_devops_releases,
     "authority": ask_authority,
     "vault": ask_vault,
     "mail": ask_mail,
@@ -194,6 +201,7 @@ async def test_redirects_are_not_followed(
 ) -> None:
     """A service that sends a client elsewhere isn't obeyed: no second request, least of all with a token."""
     hosts = {"azure-devops": "azuredevops", "authority": "login", "vault": f"{VAULT}.vault", "mail": "m.mail"}
+    hosts["azure-devops releases"] = "vsrm"
     async with rogue(tmp_path, monkeypatch, _redirect) as server:
         host = f"{hosts.get(name, name)}.localhost"
         with suppress(HttpResponseError, APIError, PermanentError):

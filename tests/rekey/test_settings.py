@@ -114,6 +114,7 @@ def test_a_bad_setting_is_named(name: str, value: str) -> None:
     ("field", "value"),
     [
         *((field, "http://a.localhost") for field in ("authority", "graph", "resource_manager", "azure_devops")),
+        ("azure_devops_release", "https://vsrm.dev.azure.com/contoso"),
         *(("graph", v) for v in ("https://a/b", "https://a@b", "https://a?b", "https://a b", "https://", "https://[a")),
         *(("vault_suffix", v) for v in ("", ".vault.azure.net", "a/b", "a@b")),
         ("mail_suffix", ".communication.azure.com"),
