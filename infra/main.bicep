@@ -135,7 +135,8 @@ var clouds = {
   AzureChinaCloud: 'china'
 }
 
-var regions = union([toLower(location)], map(vaults, entry => toLower(entry.location)))
+var ownRegion = toLower(location)
+var regions = union([ownRegion], map(vaults, entry => toLower(entry.location)))
 
 // A slot's site stands for it: nine segments are /subscriptions/<id>/resourceGroups/<name>/providers/<type>/<kind>/<name>.
 var namedResources = flatten(map(vaults, entry => entry.?resources ?? []))
@@ -196,7 +197,7 @@ module stagingVault 'app/staging-vault.bicep' = {
     tags: allTags
     publicNetworkAccess: dataPublicNetworkAccess
     principalId: identity.properties.principalId
-    auditStorageId: auditStorage[indexOf(regions, toLower(location))].outputs.id
+    auditStorageId: auditStorage[indexOf(regions, ownRegion)].outputs.id
   }
 }
 

@@ -1,0 +1,149 @@
+"""The settings in templates, example file and code are the same, and the app takes what is deployed."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from rekey import settings
+from rekey.clouds import CLOUDS
+from tests.infra.bicep_defaults import at
+from tests.infra.bicep_source import Expression, Template, Value, parts, source
+
+ROOT = Path(__file__).parents[2]
+INFRA = ROOT / "infra"
+
+OF_THE_PLAN = {"FUNCTIONS_WORKER_RUNTIME"}
+"""Flex Consumption refuses it as a setting: functionAppConfig.runtime says it."""
+STORAGE = "AzureWebJobsStorage"
+OF_AZURE = {"APPLICATIONINSIGHTS_CONNECTION_STRING", "APPLICATIONINSIGHTS_AUTHENTICATION_STRING"}
+"""What a machine without Azure has no use for."""
+
+
+def example() -> dict[str, str]:
+    """Return the settings of the example file."""
+    values: dict[str, str] = json.loads((ROOT / "local.settings.example.json").read_text(encoding="utf-8"))["Values"]
+    return values
+
+
+def deployed() -> dict[str, Value]:
+    """Return the settings that the templates give the function app."""
+    host = Template(INFRA / "app" / "function-app.bicep").variables["hostSettings"]
+    rekey = at(Template(INFRA / "main.bicep").modules["functionApp"].body, "params.rekeySettings")
+    assert isinstance(host, dict)
+    assert isinstance(rekey, dict)
+    assert not set(host) & set(rekey)
+    return host | rekey
+
+
+def test_the_settings_of_example_and_templates_are_the_same() -> None:
+    """Whatever the example shows is deployed, and nothing that it doesn't show but what only Azure needs."""
+    names = {name.partition("__")[0] for name in deployed()}
+    assert names - OF_AZURE == set(example()) - OF_THE_PLAN
+
+
+def test_the_settings_of_code_and_templates_are_the_same() -> None:
+    """What Rekey's settings modules read is what is deployed."""
+    modules = (path.read_text(encoding="utf-8") for path in (ROOT / "rekey").glob("*settings.py"))
+    read = {name for module in modules for name in re.findall(r'"(REKEY_[A-Z_]+)"', module)}
+    assert {name for name in deployed() if name.startswith("REKEY_")} == read
+
+
+def test_all_settings_reach_the_app() -> None:
+    """The app's configuration is made of both parts, the host's and Rekey's own."""
+    template = Template(INFRA / "app" / "function-app.bicep")
+    written = template.resources["settings"].body["properties"]
+    assert isinstance(written, Expression)
+    assert written.text == "union(hostSettings, rekeySettings)"
+
+
+def test_what_the_plan_says_instead_of_a_setting_is_the_same() -> None:
+    """The worker's runtime of the example is the one that the plan is given."""
+    app = Template(INFRA / "app" / "function-app.bicep").resources["app"]
+    assert at(app.body, "properties.functionAppConfig.runtime.name") == example()["FUNCTIONS_WORKER_RUNTIME"]
+    assert set(example()) - {name.partition("__")[0] for name in deployed()} == OF_THE_PLAN
+
+
+def test_storage_is_reached_by_identity_in_every_service() -> None:
+    """Blobs, queues and tables, the durable engine's included, are named by address, with the identity's client id."""
+    of_storage = {name: value for name, value in deployed().items() if name.startswith(STORAGE)}
+    assert set(of_storage) == {
+        *(f"{STORAGE}__{service}ServiceUri" for service in ("blob", "queue", "table")),
+        *(f"{STORAGE}__credential", f"{STORAGE}__clientId"),
+    }
+    assert of_storage[f"{STORAGE}__credential"] == "managedidentity"
+
+
+def test_every_cloud_of_the_code_can_be_deployed_to() -> None:
+    """Each Azure environment is mapped to the name that the code has for it."""
+    assert Template(INFRA / "main.bicep").variables["clouds"] == {
+        "AzureCloud": "public",
+        "AzureUSGovernment": "usgovernment",
+        "AzureChinaCloud": "china",
+    }
+    assert set(CLOUDS) == {"public", "usgovernment", "china"}
+
+
+def test_the_scopes_have_the_fields_that_the_code_takes() -> None:
+    """Each vault becomes one scope, with every field that a scope may have."""
+    scopes = Template(INFRA / "main.bicep").variables["scopes"]
+    assert isinstance(scopes, Expression)
+    (body,) = [n for n in scopes.node.named_children[1].named_children[1].named_children if n.type == "object"]
+    assert {source(parts(p)[0]) for p in parts(body)} == set(settings.Scope.__struct_fields__)
+
+
+def test_the_app_takes_the_settings_as_they_are_deployed() -> None:
+    """With every reference filled in as Azure would, the app's own reading of its settings accepts them."""
+    filled = {name: value if isinstance(value, str) else FILLED[name] for name, value in deployed().items()}
+    read = settings.read(filled)
+    assert read.storage == "https://rekeyabc.blob.core.windows.net"
+    assert read.nightly.limits["mail-hour"].count == 10
+    assert set(read.identities.values()) == {GUID}
+
+
+GUID = "11111111-1111-1111-1111-111111111111"
+FILLED = {
+    "AzureWebJobsStorage__blobServiceUri": "https://rekeyabc.blob.core.windows.net",
+    "AzureWebJobsStorage__queueServiceUri": "https://rekeyabc.queue.core.windows.net",
+    "AzureWebJobsStorage__tableServiceUri": "https://rekeyabc.table.core.windows.net",
+    "AzureWebJobsStorage__clientId": GUID,
+    "APPLICATIONINSIGHTS_CONNECTION_STRING": "InstrumentationKey=x",
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": f"ClientId={GUID};Authorization=AAD",
+    "REKEY_CLOUD": "public",
+    "REKEY_DEPLOYMENT": "prod",
+    "REKEY_TENANT_ID": GUID,
+    "REKEY_IDENTITY_CLIENT_ID": GUID,
+    "REKEY_IDENTITIES": "{}",
+    "REKEY_SCOPES": '[{"vaults":["kv-shop"],"applications":[],"organizations":{"contoso":["Shop"]},"resources":[]}]',
+    "REKEY_STAGING_VAULT": "kv-rekey-abc",
+    "REKEY_OPERATORS": "a@contoso.example,b@contoso.example",
+    "REKEY_MAIL_DOMAINS": "contoso.example",
+    "REKEY_MAIL_ENDPOINT": "https://rekey-abc.europe.communication.azure.com",
+    "REKEY_MAIL_SENDER": "DoNotReply@0a1b.azurecomm.net",
+    "REKEY_LIMITS": json.dumps(Template(INFRA / "main.bicep").variables["managedDomainLimits"]),
+    "REKEY_SCHEDULES": "{}",
+    "REKEY_HISTORY_DAYS": "90",
+    "REKEY_WHEN_WELL": "mail",
+}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("      REKEY_OPERATORS: join(operators, ',')\n", ""), ("REKEY_OPERATORS:", "REKEY_OPERATOR:")],
+)
+def test_a_missing_or_misspelt_setting_is_noticed(
+    old: str, new: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A setting that is left out, or that nobody reads, breaks the comparison with example and code."""
+    (tmp_path / "app").mkdir()
+    for file in ("main.bicep", "app/function-app.bicep"):
+        text = (INFRA / file).read_text(encoding="utf-8")
+        (tmp_path / file).write_text(text.replace(old, new), encoding="utf-8")
+    monkeypatch.setattr("tests.infra.test_bicep_settings.INFRA", tmp_path)
+    for check in (
+        test_the_settings_of_example_and_templates_are_the_same,
+        test_the_settings_of_code_and_templates_are_the_same,
+    ):
+        with pytest.raises(AssertionError):
+            check()
