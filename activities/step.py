@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from activities.step_event import event
 from rekey.clients import Clients, clients
 from rekey.errors import NotYetError, RekeyError, UnclearError
 from rekey.model import Ok, Outcome, Permanent, Question, RetryAfter, Telling, Unclear, Walk, decode, encode
@@ -94,7 +95,7 @@ async def _run[I](name: str, kind: type[I], body: Body[I], payload: Any, *, reco
     rotation_id = _rotation_id(given)
     if recorded:
         outcome = await _recorded(name, desk, rotation_id, outcome)
-    _say(name, rotation_id, outcome)
+    _say(event(name, rotation_id, given, outcome))
     encoded: dict[str, Any] = encode(outcome)
     return encoded
 
@@ -148,15 +149,5 @@ async def _recorded(name: str, desk: Desk, rotation_id: str, outcome: Outcome) -
     return outcome
 
 
-def _say(name: str, rotation_id: str, outcome: Outcome) -> None:
-    """One structured event a step: what the workbook and the alerts read."""
-    fields = encode(outcome)
-    event = {"event": "step", "step": name, "rotation_id": rotation_id, "outcome": fields["outcome"]}
-    event |= {k: fields[k] for k in ("code", "message") if k in fields}
-    if isinstance(value := fields.get("value"), dict):
-        event |= {k: value[k] for k in ("not_due", "counts") if value.get(k)}
-    log.log(
-        logging.INFO if fields["outcome"] == "ok" else logging.WARNING,
-        "%s",
-        msgspec.json.encode(event).decode(),
-    )
+def _say(line: dict[str, Any]) -> None:
+    log.log(logging.INFO if line["outcome"] == "ok" else logging.WARNING, "%s", msgspec.json.encode(line).decode())

@@ -124,6 +124,10 @@ async def test_error_becomes_its_outcome(
         "event": "step",
         "step": "preflight",
         "rotation_id": ID,
+        "vault": VAULT,
+        "secret": "deploy",
+        "state": "refused" if outcome["outcome"] == "permanent" else "retrying",
+        "waiting_for": outcome["code"],
         **{k: outcome[k] for k in ("outcome", "code", "message")},
     }
 
@@ -139,7 +143,8 @@ async def test_success_is_recorded_with_its_value(clients: Clients, lines: Calla
     found = await record(clients)
     assert found.did("generate_credential")
     assert found.entries[0].detail == encode(issued)
-    assert lines() == [{"event": "step", "step": "generate_credential", "rotation_id": ID, "outcome": "ok"}]
+    said = {"outcome": "ok", "vault": VAULT, "secret": "deploy", "state": "running"}
+    assert lines() == [{"event": "step", "step": "generate_credential", "rotation_id": ID, **said}]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,72 @@
+"""What a step's line in the log says: the workbook of rotations and the alerts read it, and nothing else tells them.
+
+`state` is running, retrying, refused, waiting, needs-you, not-due, bad-policy, done, failed or superseded: what is true
+of the rotation once the step has ended so. Ids, names, codes and times; never a value, an address or a URL.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from rekey.model import NoticeKind, Ok, Outcome, Question, Telling, Walk, encode
+
+_OF_OUTCOME = {"retry-after": "retrying", "unclear": "retrying", "permanent": "refused"}
+_OF_NOTICE = {
+    NoticeKind.SWITCHED: "waiting",
+    NoticeKind.NEEDS_YOU: "needs-you",
+    NoticeKind.FAILED: "failed",
+    NoticeKind.BAD_POLICY: "bad-policy",
+}
+
+
+def event(step: str, rotation_id: str, given: object, outcome: Outcome) -> dict[str, Any]:
+    """Return the fields of one line, those that have nothing to say left out."""
+    fields = encode(outcome)
+    line = {"event": "step", "step": step, "rotation_id": rotation_id, "outcome": fields["outcome"]}
+    line |= _about(given)
+    line |= {k: fields[k] for k in ("code", "message") if k in fields}
+    line["state"] = _OF_OUTCOME.get(fields["outcome"], "running")
+    line["waiting_for"] = fields.get("code", "")
+    if isinstance(outcome, Ok):
+        line |= _after(given, fields.get("value"))
+    return {name: value for name, value in line.items() if value}
+
+
+def _about(given: object) -> dict[str, Any]:
+    match given:
+        case Walk():
+            return _secret(given.rotation.vault, given.rotation.secret) | {
+                "consumer": given.target.kind if given.target else ""
+            }
+        case Telling():
+            return _secret(given.notice.vault, given.notice.secret) | {"notice": given.notice.kind}
+        case Question():
+            return _secret(given.request.vault, given.request.secret)
+    return {}
+
+
+def _secret(vault: str, secret: str) -> dict[str, Any]:
+    return {"vault": vault, "secret": secret}
+
+
+def _after(given: object, value: Any) -> dict[str, Any]:
+    """What is true once the step is done."""
+    found = {k: value[k] for k in ("not_due", "counts") if value.get(k)} if isinstance(value, dict) else {}
+    if "not_due" in found:
+        return found | {"state": "not-due"}
+    if isinstance(given, Walk) and given.result:
+        return found | {"state": given.result}
+    if isinstance(given, Telling) and given.notice.kind in _OF_NOTICE:
+        return found | {"state": _OF_NOTICE[given.notice.kind]} | _wait(given)
+    return found
+
+
+def _wait(given: Telling) -> dict[str, Any]:
+    notice = given.notice
+    if notice.kind == NoticeKind.SWITCHED:
+        until = notice.old_valid_until
+        return {"waiting_for": "the end of the grace period", "until": _moment(until)}
+    return {"waiting_for": notice.code, "failed_step": notice.failed_step}
+
+
+def _moment(time: datetime | None) -> str:
+    return time.isoformat() if time else ""
