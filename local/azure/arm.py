@@ -8,7 +8,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from local.azure.arm_access import Access, error
+from local.azure.arm_logic import Workflows
 from local.azure.arm_storage import StorageAccounts
+from local.azure.arm_web import Sites
 from local.azure.cloud import Cloud
 from local.azure.wire import ServiceError
 
@@ -34,7 +36,7 @@ class Provider(Protocol):
         ...
 
 
-PROVIDERS: tuple[type[Provider], ...] = (StorageAccounts,)
+PROVIDERS: tuple[type[Provider], ...] = (StorageAccounts, Workflows, Sites)
 """In the order in which they are seeded."""
 
 

@@ -16,10 +16,12 @@ _PARTS = frozenset(
         "organizations",
         "policy",
         "role_assignments",
+        "sites",
         "storage_accounts",
         "tenant",
         "users",
         "vaults",
+        "workflows",
     }
 )
 
