@@ -7,36 +7,18 @@ data source TestConnection, which makes Azure DevOps itself sign in: what the po
 
 import re
 from typing import Any, ClassVar
-from urllib.parse import quote, unquote, urlsplit
 
-import msgspec
-
-from rekey.azure_devops import GRANT, AzureDevOps
+from rekey.azdo_uri import Form, Place, bound, parsed
+from rekey.azure_devops_endpoints import GRANT, ServiceEndpoints
 from rekey.clients import Clients
-from rekey.errors import InputError, NotYetError, PermanentError, ScopeError
+from rekey.errors import NotYetError, PermanentError
 from rekey.model import ConsumerTarget, Rotation
 from rekey.ports import ConsumerFacts, Permission
 from rekey.secret_value import SecretValue
 from rekey.settings import Settings
 
 SCHEME = "azdo-service-connection"
-EXPECTED = f"{SCHEME}://<organization>/<project>/<connection name>"
-ORGANIZATION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?")
-NAME = re.compile(r"[^\x00-\x1f\x7f/\\:*?\"<>|;#$&{}%+,@]{1,256}")
-"""What a project or connection may be called: no control characters, nothing that ends a path or starts a query."""
-
-
-class Place(msgspec.Struct, frozen=True):
-    """Where a service connection is."""
-
-    organization: str
-    project: str
-    name: str
-
-    @property
-    def uri(self) -> str:
-        """Return the normal form."""
-        return f"{SCHEME}://{self.organization.lower()}/{quote(self.project)}/{quote(self.name)}"
+FORM = Form(SCHEME, "service connection", f"{SCHEME}://<organization>/<project>/<connection name>")
 
 
 class AzdoServiceConnection:
@@ -52,17 +34,13 @@ class AzdoServiceConnection:
     @staticmethod
     def check_uri(uri: str, vault: str, settings: Settings) -> str:
         """Return the URI's normal form; InputError if it is malformed, ScopeError if the vault may not name it."""
-        place = _place(uri)
-        if not settings.allows_project(vault, place.organization, place.project):
-            allowed = f"an organization and project REKEY_SCOPES binds to vault {vault}"
-            raise ScopeError("Azure DevOps project", f"{place.organization}/{place.project}", allowed)
-        return place.uri
+        return bound(parsed(uri, FORM), vault, settings).uri
 
     async def inspect(self, rotation: Rotation, uri: str) -> ConsumerFacts:
         """Check that the connection exists, may be administered and holds a key of this application."""
-        place = _place(uri)
+        place = parsed(uri, FORM)
         organization = self._organization(place)
-        endpoint = await organization.endpoint_named(place.project, place.name)
+        endpoint = await organization.named(place.project, place.name)
         if endpoint is None:
             raise PermanentError("no-connection", f"there is no {uri} that the app's identity can see", GRANT)
         _require_key_of(rotation, uri, endpoint)
@@ -72,7 +50,7 @@ class AzdoServiceConnection:
 
     async def update(self, rotation: Rotation, target: ConsumerTarget, value: SecretValue) -> None:
         """Read the connection, set the key, write the whole object back, compare what must not have changed."""
-        place = _place(target.uri)
+        place = parsed(target.uri, FORM)
         organization = self._organization(place)
         endpoint = await organization.endpoint(place.project, target.object_id)
         if endpoint is None:
@@ -81,19 +59,19 @@ class AzdoServiceConnection:
         authorization = endpoint["authorization"]
         parameters = {**authorization["parameters"], "serviceprincipalkey": value.reveal()}
         changed = {**endpoint, "authorization": {**authorization, "parameters": parameters}}
-        _require_same(endpoint, await organization.update_endpoint(changed), target.uri)
+        _require_same(endpoint, await organization.update(changed), target.uri)
 
     async def confirm(self, rotation: Rotation, target: ConsumerTarget) -> str:  # noqa: ARG002 - the port's signature
         """Let Azure DevOps sign in with what the connection now holds."""
-        place = _place(target.uri)
+        place = parsed(target.uri, FORM)
         works, said = await self._organization(place).test_connection(place.project, target.object_id)
         if works:
             return "Azure DevOps signed in with it (TestConnection)"
         raise NotYetError("not-confirmed", f"Azure DevOps could not sign in through {target.uri}{_entra_code(said)}")
 
-    def _organization(self, place: Place) -> AzureDevOps:
+    def _organization(self, place: Place) -> ServiceEndpoints:
         origin = self._clients.settings.cloud.azure_devops
-        return AzureDevOps(self._clients.azure_devops(), origin, place.organization)
+        return ServiceEndpoints(self._clients.azure_devops(), origin, place.organization, GRANT)
 
 
 def _project_id(endpoint: dict[str, Any], place: Place) -> str:
@@ -139,20 +117,3 @@ def _entra_code(said: str) -> str:
     """Return only Entra's code of what was said: the rest may quote what it likes."""
     found = re.search(r"AADSTS\d+", said)
     return f" ({found.group()})" if found else ""
-
-
-def _place(uri: str) -> Place:
-    # urlsplit would drop a space in front, and control characters anywhere.
-    if not uri.isascii() or not uri.isprintable() or " " in uri:
-        raise InputError("service connection", uri, f"{EXPECTED}, percent-encoded")
-    try:
-        parts = urlsplit(uri)
-    except ValueError:
-        raise InputError("service connection", uri, EXPECTED) from None
-    segments = [unquote(s) for s in parts.path.split("/")[1:]]
-    plain = not (parts.query or parts.fragment or "@" in parts.netloc or ":" in parts.netloc)
-    if parts.scheme != SCHEME or not plain or len(segments) != 2 or not ORGANIZATION.fullmatch(parts.netloc):
-        raise InputError("service connection", uri, EXPECTED)
-    if not all(NAME.fullmatch(s) and s.isprintable() and s == s.strip() and s not in {".", ".."} for s in segments):
-        raise InputError("service connection", uri, f"{EXPECTED}, with names Azure DevOps allows")
-    return Place(parts.netloc, *segments)

@@ -22,7 +22,7 @@ from kiota_abstractions.api_error import APIError
 from msgraph.generated.models.o_data_errors.main_error import MainError
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 
-from rekey.azure_devops import AzureDevOps
+from rekey.azure_devops_endpoints import GRANT, ServiceEndpoints
 from rekey.azure_errors import of_sdk, of_status, retry_after, translated
 from rekey.entra_graph import EntraGraph, _password, _translated
 from rekey.errors import NotYetError, PermanentError, RekeyError, UnclearError
@@ -221,7 +221,7 @@ async def test_azure_devops_error_has_one_meaning(tmp_path: Path, monkeypatch: p
     async with rogue(tmp_path, monkeypatch, _answers(respond)) as server:
         origin = server.clients.settings.cloud.azure_devops
         with pytest.raises(RekeyError) as caught:
-            await AzureDevOps(server.clients.azure_devops(), origin, "contoso").endpoint_named("p", "n")
+            await ServiceEndpoints(server.clients.azure_devops(), origin, "contoso", GRANT).named("p", "n")
         assert (type(caught.value), caught.value.code) == (kind, code)
         assert CANARY not in f"{caught.value.message} {caught.value.what_to_do}"
         assert len(server.asked) == 1
