@@ -55,9 +55,9 @@ resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
   properties: {
     displayName: 'Rekey rotations (${environmentName})'
     category: 'workbook'
-    version: 'Notebook/1.0'
+    version: '1.0'
     sourceId: insights.id
-    serializedData: loadTextContent('../workbook/rotations.json')
+    serializedData: replace(loadTextContent('../workbook/rotations.json'), '{applicationInsightsId}', insights.id)
   }
 }
 
