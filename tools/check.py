@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 CODE = ("function_app.py", "triggers", "orchestrators", "activities", "rekey", "local", "tests", "tools")
 # Its script holds the absolute path it was installed at, and the package has no __main__.
+SCRIPTS = ("tools/*.sh", "infra/scripts/*.sh")
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command as run; run()"
 
 
@@ -24,6 +25,13 @@ def _module(name: str, module: str, *arguments: str) -> Check:
     return Check(name, (sys.executable, "-m", module, *arguments))
 
 
+def shell(root: Path) -> Check:
+    """The check of every shell script: with what it sources, and down to remarks on style."""
+    shellcheck = Path(sys.executable).with_name("shellcheck")
+    scripts = (str(path.relative_to(root)) for pattern in SCRIPTS for path in sorted(root.glob(pattern)))
+    return Check("shell", (str(shellcheck), "--external-sources", *scripts))
+
+
 def checks(root: Path) -> tuple[Check, ...]:
     """All checks, over those of the project's folders that exist."""
     code = tuple(path for path in CODE if any((root / path).glob("**/*.py")) or (root / path).is_file())
@@ -34,6 +42,7 @@ def checks(root: Path) -> tuple[Check, ...]:
         _module("rules", "tools.lint"),
         *((imports,) if (root / "function_app.py").exists() else ()),
         _module("types", "mypy", "--no-error-summary", *code),
+        shell(root),
         _module("locks", "tools.lock", "--check"),
     )
 

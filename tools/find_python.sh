@@ -15,8 +15,10 @@ offer() {
   fi
 }
 
+# Versions are digits and dots: nothing that ls could garble.
 newest_in() {
   local found
+  # shellcheck disable=SC2012
   for found in $(ls -d "$1"/versions/3.13*/bin/python3.13 2>/dev/null | sort -rV); do offer "$found"; done
 }
 
