@@ -2,8 +2,8 @@
 
 import azure.durable_functions as df
 
+from activities.handover import OfWalk, target_of
 from activities.step import Desk, run_step
-from activities.update_consumer import target_of
 from rekey import names
 from rekey.model import ConsumerResult, Walk
 
@@ -19,5 +19,5 @@ async def confirm_consumer_step(payload: dict) -> dict:
 async def confirm(desk: Desk, walk: Walk) -> ConsumerResult:
     """Return how it was confirmed."""
     target = target_of(walk)
-    how = await desk.consumer_kind(target.kind).confirm(walk.rotation, target)
+    how = await desk.consumer_kind(target.kind).confirm(walk.rotation, target, OfWalk(desk, walk))
     return ConsumerResult(uri=target.uri, confirmed_by=how)

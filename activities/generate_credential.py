@@ -45,10 +45,23 @@ async def generate(desk: Desk, walk: Walk) -> Issued:
     if before.generating:
         await _remove_leftovers(desk, walk, label)
     try:
-        made = await desk.credential_kind(walk).generate(walk.rotation, label, _end(walk))
+        turn = Attempt(desk, walk.rotation.id, attempt, before.asked)
+        made = await desk.credential_kind(walk).generate(walk.rotation, label, _end(walk), turn)
     except UnclearError as error:
         raise UnclearError(error.code, error.message, READS_LAG) from None
     return await _keep(desk, walk, attempt, made)
+
+
+class Attempt:
+    """The turn of one attempt, as the record has it."""
+
+    def __init__(self, desk: Desk, rotation_id: str, attempt: str, before: datetime | None) -> None:
+        self._desk, self._rotation_id, self._attempt = desk, rotation_id, attempt
+        self.before = before
+
+    async def ask(self) -> None:
+        """Put on the record that the issuer is asked now; OvertakenError if another attempt has taken over."""
+        await self._desk.records().asking(self._rotation_id, self._attempt)
 
 
 def _end(walk: Walk) -> datetime:
@@ -66,17 +79,8 @@ async def _keep(desk: Desk, walk: Walk, attempt: str, made: "NewCredential") -> 
     rotation_id = walk.rotation.id
     try:
         await _require_turn(desk, rotation_id, attempt)
-        version = await desk.staging().set(
-            names.staged_secret(rotation_id),
-            made.value,
-            tags={
-                names.TAG_KEY_ID: made.key_id,
-                names.TAG_ROTATION_ID: rotation_id,
-                names.TAG_DEPLOYMENT: desk.settings.deployment,
-            },
-            expires=made.expires,
-        )
-        issued = Issued(key_id=made.key_id, expires=made.expires, staged_version=version.id)
+        staged = await _stage(desk, rotation_id, made) if desk.credential_kind(walk).reveals_once else None
+        issued = Issued(key_id=made.key_id, expires=made.expires, staged_version=staged)
         await desk.records().commit_issued(rotation_id, attempt, issued)
     except RekeyError:
         # Whatever went wrong: this attempt is repeated only if nobody has taken over. Else nobody cleans up after it.
@@ -85,6 +89,21 @@ async def _keep(desk: Desk, walk: Walk, attempt: str, made: "NewCredential") -> 
             raise OvertakenError from None
         raise
     return issued
+
+
+async def _stage(desk: Desk, rotation_id: str, made: "NewCredential") -> str:
+    """Put the value where only Rekey reads it and return the staged version's id."""
+    version = await desk.staging().set(
+        names.staged_secret(rotation_id),
+        made.value,
+        tags={
+            names.TAG_KEY_ID: made.key_id,
+            names.TAG_ROTATION_ID: rotation_id,
+            names.TAG_DEPLOYMENT: desk.settings.deployment,
+        },
+        expires=made.expires,
+    )
+    return version.id
 
 
 async def _has_turn(desk: Desk, rotation_id: str, attempt: str) -> bool:
@@ -99,7 +118,7 @@ async def _require_turn(desk: Desk, rotation_id: str, attempt: str) -> None:
 
 async def _withdraw(desk: Desk, walk: Walk, made: "NewCredential") -> None:
     await _remove_patiently(desk, walk, made.key_id)
-    if not await _awaited(desk, walk.rotation.id):
+    if desk.credential_kind(walk).reveals_once and not await _awaited(desk, walk.rotation.id):
         await desk.staging().destroy(names.staged_secret(walk.rotation.id))
 
 

@@ -2,7 +2,7 @@
 
 import azure.durable_functions as df
 
-from activities.staged import issued_of
+from activities.new_value import issued_of
 from activities.step import Desk, run_step
 from rekey import names
 from rekey.model import Retired, Walk
@@ -25,12 +25,15 @@ async def retire(desk: Desk, walk: Walk) -> Retired:
     rotation, kept = walk.rotation, issued_of(walk).key_id
     kind = desk.credential_kind(walk)
     labelled = await kind.labelled(rotation, names.label(desk.settings.deployment, rotation.id))
-    doomed = [key for key in (*labelled, rotation.old_key_id) if key and key != kept]
-    for key_id in doomed:
+    left_over = [key for key in labelled if key not in {kept, rotation.old_key_id}]
+    for key_id in left_over:
         await kind.remove(rotation, key_id)
+    old = [rotation.old_key_id] if rotation.old_key_id and rotation.old_key_id != kept else []
+    for key_id in old:
+        await kind.retire(rotation, key_id, kept)
     record = await desk.records().read(rotation.id)
     return Retired(
-        removed=tuple(doomed),
-        remark="" if rotation.old_key_id else LEFT_ALONE,
+        removed=(*left_over, *old),
+        remark="" if rotation.old_key_id else (walk.facts and walk.facts.left_alone) or LEFT_ALONE,
         look_again=record is not None and record.attempts > 1,
     )

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import azure.durable_functions as df
 
-from activities.staged import issued_of, staged_value
+from activities.new_value import issued_of, new_value
 from activities.step import Desk, run_step
 from rekey import names
 from rekey.errors import NotYetError, PermanentError
-from rekey.model import Issued, Published, Walk
+from rekey.model import Published, Walk
 from rekey.secret_value import SecretValue
 
 if TYPE_CHECKING:
@@ -31,26 +31,27 @@ async def set_secret_version_step(payload: dict) -> dict:
 async def publish(desk: Desk, walk: Walk) -> Published:
     """Return the new version; PermanentError `superseded` if the secret got another version meanwhile."""
     issued = issued_of(walk)
-    current, _ = await desk.vault(walk.rotation.vault).current(walk.rotation.secret)
+    current, value = await desk.vault(walk.rotation.vault).current(walk.rotation.secret)
     if current.tags.get(names.TAG_ROTATION_ID) != walk.rotation.id:
-        current = await _set(desk, walk, issued, current)
+        current = await _set(desk, walk, current, value)
     elif current.tags.get(names.TAG_KEY_ID) != issued.key_id:
         raise PermanentError("key-mismatch", "the version this rotation wrote holds another key")
-    await desk.staging().destroy(names.staged_secret(walk.rotation.id))
+    if desk.credential_kind(walk).reveals_once:
+        await desk.staging().destroy(names.staged_secret(walk.rotation.id))
     return Published(version=current.id, expires=current.expires or issued.expires)
 
 
-async def _set(desk: Desk, walk: Walk, issued: Issued, current: "Version") -> "Version":
+async def _set(desk: Desk, walk: Walk, current: "Version", old: SecretValue) -> "Version":
     from rekey.policy import tags_for_new_version
 
-    rotation = walk.rotation
+    rotation, issued = walk.rotation, issued_of(walk)
     if current.id != rotation.old_version:
         raise PermanentError(
             "superseded",
             f"secret {rotation.secret} got version {current.id} from somebody else during the rotation",
             "Nothing to do if that was on purpose: the newest version stays, the new credential is removed.",
         )
-    value = await staged_value(desk, walk)
+    value = await _proved(desk, walk, old)
     await desk.vault(rotation.vault).set(
         rotation.secret,
         value,
@@ -60,6 +61,14 @@ async def _set(desk: Desk, walk: Walk, issued: Issued, current: "Version") -> "V
         content_type=current.content_type,
     )
     return await _read_back(desk, walk, value)
+
+
+async def _proved(desk: Desk, walk: Walk, old: SecretValue) -> SecretValue:
+    """Return what is published; what the issuer shows again is used again, for somebody may have changed it."""
+    kind, value = desk.credential_kind(walk), await new_value(desk, walk)
+    if not kind.reveals_once:
+        await kind.verify(walk.rotation, value)
+    return kind.published(walk.rotation, value, old)
 
 
 async def _read_back(desk: Desk, walk: Walk, value: SecretValue) -> "Version":

@@ -30,7 +30,8 @@ async def undo(desk: Desk, walk: Walk) -> Undone:
     doomed = tuple(dict.fromkeys([*labelled, *([walk.issued.key_id] if walk.issued else [])]))
     for key_id in doomed:
         await kind.remove(rotation, key_id)
-    await desk.staging().destroy(names.staged_secret(rotation.id))
+    if kind.reveals_once:
+        await desk.staging().destroy(names.staged_secret(rotation.id))
     return Undone(removed=doomed, look_again=record.attempts > 1)
 
 

@@ -2,11 +2,10 @@
 
 import azure.durable_functions as df
 
+from activities.handover import OfWalk, target_of
 from activities.step import Desk, run_step
 from rekey import names
-from rekey.errors import PermanentError
-from rekey.model import ConsumerTarget, Walk
-from rekey.secret_value import SecretValue
+from rekey.model import Walk
 
 blueprint = df.Blueprint()
 
@@ -22,20 +21,6 @@ async def update(desk: Desk, walk: Walk) -> str:
     from rekey.leases import leased
 
     target = target_of(walk)
-    value = await _published_value(desk, walk)
     async with leased(desk.clients.container(), target.object_id):
-        await desk.consumer_kind(target.kind).update(walk.rotation, target, value)
+        await desk.consumer_kind(target.kind).update(walk.rotation, target, OfWalk(desk, walk))
     return target.uri
-
-
-def target_of(walk: Walk) -> ConsumerTarget:
-    """Return the consumer this step is about; a walk without it is a defect of the orchestrator."""
-    if walk.target is None:
-        raise PermanentError("no-consumer", "the step was given no consumer")
-    return walk.target
-
-
-async def _published_value(desk: Desk, walk: Walk) -> SecretValue:
-    if walk.published is None:
-        raise PermanentError("not-published", "the step came before set_secret_version")
-    return await desk.vault(walk.rotation.vault).value(walk.rotation.secret, walk.published.version)

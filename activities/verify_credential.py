@@ -4,7 +4,7 @@ import asyncio
 
 import azure.durable_functions as df
 
-from activities.staged import staged_value
+from activities.new_value import new_value
 from activities.step import Desk, run_step
 from rekey import names
 from rekey.model import Walk
@@ -24,7 +24,7 @@ async def verify_credential_step(payload: dict) -> dict:
 
 async def verify(desk: Desk, walk: Walk) -> None:
     """Sign in a few times; the first refusal ends the attempt and the row starts again with the next."""
-    value = await staged_value(desk, walk)
+    value = await new_value(desk, walk)
     kind = desk.credential_kind(walk)
     for number in range(IN_A_ROW):
         await asyncio.sleep(APART if number else 0)

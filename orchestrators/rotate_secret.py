@@ -11,7 +11,7 @@ from typing import Any
 
 import azure.durable_functions as df
 import msgspec
-from durabletask.task import OrchestrationContext, Task, TaskFailedError, when_all
+from durabletask.task import OrchestrationContext, Task, TaskFailedError, when_all, when_any
 
 from orchestrators.attempts import StepFailed, Steps, attempted
 from orchestrators.clock import now
@@ -23,6 +23,7 @@ from rekey.due import grace_until
 from rekey.model import (
     ConsumerResult,
     ConsumerTarget,
+    Decided,
     Facts,
     Issued,
     Published,
@@ -34,6 +35,7 @@ from rekey.model import (
     Undone,
     UseCheck,
     Walk,
+    When,
     decode,
     encode,
 )
@@ -44,6 +46,9 @@ FIRST_ROUND = timedelta(minutes=5)
 LONGEST_ROUND = timedelta(hours=4)
 """How long a rotation that told somebody waits before it tries again on its own: doubled from the first."""
 
+
+LOOKS_AGAIN = timedelta(days=1)
+"""How long a rotation waits for an acknowledgement before it reads the record again: an event may get lost."""
 
 LISTS_LAG = timedelta(seconds=15)
 """After more than one attempt to generate, what is left of them is looked for twice: an issuer's lists lag."""
@@ -168,6 +173,7 @@ class Rotate:
         until = grace_until(rotation.policy, now(self.ctx), rotation.expires)
         yield from self.tell.switched(walk, results, until)
         yield from self.grace(until)
+        yield from self.acknowledgements(walk)
         use = decode((yield from self.insisted(names.CHECK_OLD_CREDENTIAL_USE, walk)), UseCheck)
         self.tell.remarks += [use.remark] if use.remark else []
         if rotation.policy.disable_old == "at-retire":
@@ -181,12 +187,23 @@ class Rotate:
         self.progress.at(names.CLOSE_RECORD, "done")
 
     def switch_consumers(self, walk: Walk) -> Steps[Sequence[ConsumerResult]]:
-        """Tell all consumers side by side; those that fail are tried again until the old credential's end."""
+        """Tell all consumers; those that try out what others hold come after them, people come last."""
         targets = walk.facts.consumers if walk.facts else ()
         results: dict[str, ConsumerResult] = {}
+        yield from self.switch_some(walk, [t for t in targets if t.when == When.WITH_OTHERS], results)
+        if after := [t for t in targets if t.when == When.AFTER_OTHERS]:
+            yield from self.switch_some(walk, after, results)
+        results |= {t.uri: ConsumerResult(uri=t.uri, by_hand=True) for t in targets if t.when == When.BY_HAND}
+        return [results[t.uri] for t in targets]
+
+    def switch_some(
+        self, walk: Walk, targets: Sequence[ConsumerTarget], results: dict[str, ConsumerResult]
+    ) -> Steps[None]:
+        """Tell these consumers side by side; those that fail are tried again until the old credential's end."""
+        total = len(walk.facts.consumers) if walk.facts else 0
         for round_number in itertools.count():
             pending = [t for t in targets if t.uri not in results or results[t.uri].code]
-            self._count(len(targets), results)
+            self._count(total, results)
             self.progress.at(names.UPDATE_CONSUMER)
             calls: list[Task[Any]] = [
                 self.ctx.call_sub_orchestrator(
@@ -196,12 +213,11 @@ class Rotate:
             ]
             results |= {r.uri: r for r in (yield from self._all(calls, pending))}
             failed = [r for r in results.values() if r.code]
-            self._count(len(targets), results)
+            self._count(total, results)
             if not failed:
-                break
+                return
             failure = StepFailed(names.UPDATE_CONSUMER, failed[0].code, failed[0].message, failed[0].what_to_do)
             yield from self.wait_for_somebody(walk, failure, round_number, list(results.values()))
-        return [results[t.uri] for t in targets]
 
     def _all(self, calls: list[Task[Any]], targets: Sequence[ConsumerTarget]) -> Steps[list[ConsumerResult]]:
         if not calls:
@@ -209,16 +225,41 @@ class Rotate:
         try:
             answers = yield when_all(calls)
         except TaskFailedError:  # one of them died outside its frame; each is safe to repeat
-            died = {"code": "consumer-died", "message": "the update ended without an outcome"}
-            return [ConsumerResult(uri=t.uri, **died) for t in targets]
+            died = "the update ended without an outcome"
+            return [ConsumerResult(uri=t.uri, code="consumer-died", message=died) for t in targets]
         return [decode(answer, ConsumerResult) for answer in answers]
 
     def grace(self, until: datetime) -> Steps[None]:
-        """Leave both credentials valid. The operator's decisions will be raced with this timer."""
+        """Leave both credentials valid."""
         if self.request.reason == Reason.LEAK:
             return
         self.progress.at(names.GRACE, "waiting", until=until, waiting_for="the end of the grace period")
         yield self.ctx.create_timer(until)
+
+    def acknowledgements(self, walk: Walk) -> Steps[None]:
+        """Leave both credentials valid until everybody who had to act by hand has, or the old one's own end."""
+        told = False
+        while missing := (yield from self.unacknowledged(walk)):
+            end = walk.rotation.deadline()
+            if now(self.ctx) >= end:
+                self.tell.remarks.append(f"Nobody acknowledged {', '.join(missing)} before the old credential's end.")
+                return
+            if not told:
+                yield from self.tell.needs_you(walk, _unacknowledged(walk, missing))
+                told = True
+            waiting_for = f"{len(missing)} to be acknowledged"
+            until = min(end, now(self.ctx) + LOOKS_AGAIN)
+            self.progress.at(names.GRACE, "needs-you", until=until, waiting_for=waiting_for)
+            decided = self.ctx.wait_for_external_event(names.DECISION_EVENT)
+            yield when_any([decided, self.ctx.create_timer(until)])
+
+    def unacknowledged(self, walk: Walk) -> Steps[list[str]]:
+        """Return the consumers that nobody has said to have the new credential, by what the record says."""
+        by_hand = [t.uri for t in walk.facts.consumers if t.when == When.BY_HAND] if walk.facts else []
+        if not by_hand:
+            return []
+        decided = decode((yield from self.insisted(names.READ_DECISIONS, walk)), Decided)
+        return [uri for uri in by_hand if uri not in decided.acknowledged]
 
     def step(self, name: str, payload: msgspec.Struct) -> Steps[Any]:
         """Run one step, visibly; StepFailed if it can't be done within its time."""
@@ -265,3 +306,13 @@ class Rotate:
     def _count(self, total: int, results: dict[str, ConsumerResult]) -> None:
         failed = sum(1 for r in results.values() if r.code)
         self.progress.consumers = {"total": total, "confirmed": len(results) - failed, "failed": failed}
+
+
+def _unacknowledged(walk: Walk, missing: Sequence[str]) -> StepFailed:
+    return StepFailed(
+        names.GRACE,
+        "not-acknowledged",
+        f"nobody has said yet that these have the new credential: {', '.join(missing)}",
+        f"Once they have it: python -m rekey acknowledge {walk.rotation.id} {missing[0]}. The old credential works "
+        "until then, at most until its own end.",
+    )

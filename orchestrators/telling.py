@@ -101,7 +101,7 @@ class Teller:
         telling = Telling(
             notice=notice,
             owners=rotation.policy.owners,
-            notify=rotation.policy.notify,
+            notify=(*rotation.policy.notify, *(facts.third_parties if facts else ())),
             application_owners=facts.owners if facts else (),
             digest=rotation.digest and kind in CAN_WAIT,
         )

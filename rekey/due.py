@@ -12,6 +12,11 @@ from rekey.model import Policy, Span
 _CLOCKS = timedelta(days=1)
 
 
+def end_of(policy: Policy, created: datetime, expires: datetime | None) -> datetime | None:
+    """Return when a version made at `created` ends: by its age, if it doesn't say so and its policy allows that."""
+    return policy.lifetime.after(created) if expires is None and policy.by_age else expires
+
+
 def effective_lead(policy: Policy, created: datetime, expires: datetime) -> timedelta:
     """Return how long before `expires` a version made at `created` is rotated: the policy's lead, at most a third."""
     lead = expires - _before(expires, policy.lead)
@@ -26,12 +31,14 @@ def due_from(policy: Policy, created: datetime, expires: datetime) -> datetime:
 
 def is_due(policy: Policy, expires: datetime | None, created: datetime, now: datetime) -> tuple[bool, str]:
     """Tell whether a version is to be rotated now, and why or why not in words. All times are aware UTC."""
-    if expires is None:
+    ends = end_of(policy, created, expires)
+    if ends is None:
         return False, "has no expiry date: start by hand once"
-    begins = due_from(policy, created, expires)
+    begins = due_from(policy, created, ends)
+    said = _ends(ends, now) if expires else f"has no expiry date, made {created:%Y-%m-%d %H:%M} UTC"
     if now >= begins:
-        return True, f"{_ends(expires, now)}, due since {begins:%Y-%m-%d %H:%M} UTC"
-    return False, f"{_ends(expires, now)}, due from {begins:%Y-%m-%d %H:%M} UTC"
+        return True, f"{said}, due since {begins:%Y-%m-%d %H:%M} UTC"
+    return False, f"{said}, due from {begins:%Y-%m-%d %H:%M} UTC"
 
 
 def new_end(policy: Policy, now: datetime, longest: datetime | None) -> datetime:

@@ -1,6 +1,5 @@
 """Looks at a whole chain, issuer and consumers, changing nothing: what preflight and the plan share."""
 
-import functools
 from collections.abc import Sequence
 
 import msgspec
@@ -8,15 +7,37 @@ import msgspec
 from rekey.clients import Clients
 from rekey.model import ConsumerRef, ConsumerTarget, Facts, Rotation
 from rekey.ports import ConsumerFacts
+from rekey.records import Records
 from rekey.registry import consumer_kind, credential_kind
+from rekey.secret_value import SecretValue
 from rekey.vault import Vault
 
 
 async def credential(clients: Clients, rotation: Rotation) -> Facts:
     """Return what the issuer says; PermanentError names what is missing."""
-    vault = Vault(clients.vault(rotation.vault), rotation.vault)
-    old_value = functools.partial(vault.value, rotation.secret, rotation.old_version)
-    return await credential_kind(rotation.policy.credential.kind)(clients).inspect(rotation, old_value)
+    return await credential_kind(rotation.policy.credential.kind)(clients).inspect(rotation, Before(clients, rotation))
+
+
+class Before:
+    """What came before a rotation: the version that is current, and the record of the rotation that made it."""
+
+    def __init__(self, clients: Clients, rotation: Rotation) -> None:
+        self._clients = clients
+        self._rotation = rotation
+
+    async def value(self) -> SecretValue:
+        """Return the value of the version that is current."""
+        vault = Vault(self._clients.vault(self._rotation.vault), self._rotation.vault)
+        return await vault.value(self._rotation.secret, self._rotation.old_version)
+
+    async def recorded_key(self) -> str | None:
+        """Return the key id on the record of the rotation that the version's tags name, if it was of this secret."""
+        rotation = self._rotation
+        if rotation.tagged_rotation_id is None:
+            return None
+        record = await Records(self._clients.container()).read(rotation.tagged_rotation_id)
+        ours = record and (record.vault.lower(), record.secret.lower()) == (rotation.vault, rotation.secret.lower())
+        return record.issued.key_id if record and ours and record.issued else None
 
 
 async def consumer(clients: Clients, rotation: Rotation, ref: ConsumerRef) -> ConsumerFacts:
@@ -28,6 +49,10 @@ def joined(facts: Facts, refs: Sequence[ConsumerRef], found: Sequence[ConsumerFa
     """Return the facts with the consumers' own: each one's object id, and what the reader should know."""
     return msgspec.structs.replace(
         facts,
-        consumers=tuple(ConsumerTarget(r.kind, r.uri, f.object_id) for r, f in zip(refs, found, strict=True)),
+        consumers=tuple(
+            ConsumerTarget(r.kind, r.uri, f.object_id, consumer_kind(r.kind).when)
+            for r, f in zip(refs, found, strict=True)
+        ),
         remarks=facts.remarks + tuple(remark for f in found for remark in f.remarks),
+        third_parties=tuple(address for f in found for address in f.third_parties),
     )

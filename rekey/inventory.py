@@ -73,5 +73,6 @@ def _managed(item: Item, policy: Policy, now: datetime) -> Item:
     is_due, why = due.is_due(policy, item.expires, item.created, now)
     if not item.enabled:
         is_due, why = False, "its newest version is disabled"
-    begins = due.due_from(policy, item.created, item.expires) if item.expires else None
+    ends = due.end_of(policy, item.created, item.expires)
+    begins = due.due_from(policy, item.created, ends) if ends else None
     return replace(item, policy=policy, is_due=is_due, due_from=begins, why=why)

@@ -88,5 +88,10 @@ def provider_kind(arm_id: str) -> str:
     return kind
 
 
+def key_name(key_id: str) -> str:
+    """Return what older tags call a key: its name, without what follows an @ in Rekey's ids of keys made in turn."""
+    return key_id.partition("@")[0]
+
+
 def _speakable(name: str, longest: int) -> bool:
     return 0 < len(name) <= longest and name.isprintable() and name == name.strip()

@@ -22,6 +22,7 @@ RETIRE_OLD_CREDENTIAL = "retire_old_credential"
 UNDO_GENERATION = "undo_generation"
 CLOSE_RECORD = "close_record"
 START_ROTATION = "start_rotation"
+READ_DECISIONS = "read_decisions"
 
 LIST_PLACES = "list_places"
 FIND_UNWELL_SECRETS = "find_unwell_secrets"
@@ -46,6 +47,9 @@ ROTATE_DUE = "rotate_due"
 RECONCILE = "reconcile"
 PURGE_HISTORY = "purge_history"
 DELIVER_NOTICES = "deliver_notices"
+
+DECISION_EVENT = "decision"
+"""Raised after a decision was written into the record; by itself it decides nothing."""
 
 # Waits that are no activities; they appear in the custom status and the record.
 GRACE = "grace"

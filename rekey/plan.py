@@ -88,9 +88,10 @@ async def make(clients: Clients, request: RotationRequest) -> Plan:
     if rotation is None or found.version is None:
         return _nothing_to_walk(request, found)
     facts, missing = await _looked(clients, rotation)
+    ends = due.end_of(rotation.policy, found.version.created, rotation.expires)
     missing = (*_gates(rotation), *missing)
     dates = Dates(
-        due_from=due.due_from(rotation.policy, found.version.created, rotation.expires) if rotation.expires else None,
+        due_from=due.due_from(rotation.policy, found.version.created, ends) if ends else None,
         old_expires=rotation.expires,
         new_expires=due.new_end(rotation.policy, now, facts.longest),
         grace_until=due.grace_until(rotation.policy, now, rotation.expires),

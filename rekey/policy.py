@@ -84,6 +84,7 @@ def read_policy(vault: str, tags: Mapping[str, str] | None, settings: Settings) 
         disable_old="at-retire" if reading.take(TAG_DISABLE_OLD, _at_retire, default=False) else "now",
         window=reading.take(TAG_WINDOW, tag_values.window, ""),
         readers=reading.take(TAG_READERS, tag_values.guids, ()),
+        by_age=bool(credential.kind) and credential_kind(credential.kind).never_ends,
     )
     if reading.errors:
         raise PolicyError(tuple(reading.errors))
@@ -102,7 +103,7 @@ def tags_for_new_version(old_tags: Mapping[str, str] | None, rotation_id: str, k
     """
     tags = dict(old_tags or {}) | {TAG_ROTATION_ID: rotation_id, TAG_KEY_ID: key_id}
     if legacy_tags.CREDENTIAL_ID in tags:
-        tags[legacy_tags.CREDENTIAL_ID] = key_id
+        tags[legacy_tags.CREDENTIAL_ID] = legacy_tags.key_name(key_id)
     for name, value in tags.items():
         if len(value) > LONGEST_VALUE:
             raise TagError(name, value, f"at most {LONGEST_VALUE} characters, it has {len(value)}")

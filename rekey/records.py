@@ -15,7 +15,7 @@ from azure.core.exceptions import HttpResponseError, ResourceModifiedError, Reso
 from rekey import names
 from rekey.blobs import create, translated
 from rekey.errors import NotYetError, OvertakenError
-from rekey.model import Issued, Reason
+from rekey.model import Decision, Issued, Reason
 
 if TYPE_CHECKING:
     from azure.storage.blob.aio import ContainerClient
@@ -55,7 +55,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     result: str = ""
     generating: str = ""
     attempts: int = 0
+    asked: datetime | None = None
+    """When an attempt last asked the issuer for what can't be asked twice; only some kinds do."""
     issued: Issued | None = None
+    notes: dict[str, str] = {}
+    """By consumer URI: what its kind has to remember between attempts. An id, never a value."""
+    decisions: tuple[Decision, ...] = ()
     entries: tuple[Entry, ...] = ()
 
     def did(self, step: str) -> bool:
@@ -138,6 +143,31 @@ class Records:
             return msgspec.structs.replace(record, issued=issued)
 
         await self.change(rotation_id, commit)
+
+    async def asking(self, rotation_id: str, attempt: str) -> None:
+        """Remember that the issuer is asked now; OvertakenError if another attempt has taken over."""
+        now = datetime.now(UTC)
+
+        def ask(record: Record) -> Record:
+            if record.generating != attempt:
+                raise OvertakenError
+            return msgspec.structs.replace(record, asked=now)
+
+        await self.change(rotation_id, ask)
+
+    async def keep_note(self, rotation_id: str, uri: str, note: str) -> None:
+        """Remember something for a consumer, in place of what was remembered for it before."""
+        await self.change(rotation_id, lambda r: msgspec.structs.replace(r, notes={**r.notes, uri: note}))
+
+    async def decide(self, rotation_id: str, decision: Decision) -> Record:
+        """Add a decision and return the record; one that was taken already stays as it was taken first."""
+
+        def add(record: Record) -> Record:
+            if any((d.kind, d.subject) == (decision.kind, decision.subject) for d in record.decisions):
+                return record
+            return msgspec.structs.replace(record, decisions=(*record.decisions, decision))
+
+        return await self.change(rotation_id, add)
 
     async def listing(self, state: str = "") -> list[Summary]:
         """Return the records in that state (`open`, `closed`, or "" for all), newest first."""

@@ -12,9 +12,8 @@ from rekey.azdo_uri import Form, Place, bound, parsed
 from rekey.azure_devops_endpoints import GRANT, ServiceEndpoints
 from rekey.clients import Clients
 from rekey.errors import NotYetError, PermanentError
-from rekey.model import ConsumerTarget, Rotation
-from rekey.ports import ConsumerFacts, Permission
-from rekey.secret_value import SecretValue
+from rekey.model import ConsumerTarget, Rotation, When
+from rekey.ports import ConsumerFacts, Handover, Permission
 from rekey.settings import Settings
 
 SCHEME = "azdo-service-connection"
@@ -27,6 +26,7 @@ class AzdoServiceConnection:
     permissions: ClassVar[tuple[Permission, ...]] = (
         Permission("azure-devops", "Service connection: Administrator", "writing the new key, testing it", GRANT),
     )
+    when: ClassVar[When] = When.WITH_OTHERS
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -48,7 +48,7 @@ class AzdoServiceConnection:
             raise PermanentError("not-administrator", f"the app's identity may not administer {uri}", GRANT)
         return ConsumerFacts(object_id=f"{endpoint['id']}")
 
-    async def update(self, rotation: Rotation, target: ConsumerTarget, value: SecretValue) -> None:
+    async def update(self, rotation: Rotation, target: ConsumerTarget, handover: Handover) -> None:
         """Read the connection, set the key, write the whole object back, compare what must not have changed."""
         place = parsed(target.uri, FORM)
         organization = self._organization(place)
@@ -57,11 +57,16 @@ class AzdoServiceConnection:
             raise PermanentError("no-connection", f"{target.uri} was deleted meanwhile", "Remove it from the tags.")
         _require_key_of(rotation, target.uri, endpoint)
         authorization = endpoint["authorization"]
-        parameters = {**authorization["parameters"], "serviceprincipalkey": value.reveal()}
+        parameters = {**authorization["parameters"], "serviceprincipalkey": (await handover.value()).reveal()}
         changed = {**endpoint, "authorization": {**authorization, "parameters": parameters}}
         _require_same(endpoint, await organization.update(changed), target.uri)
 
-    async def confirm(self, rotation: Rotation, target: ConsumerTarget) -> str:  # noqa: ARG002 - the port's signature
+    async def confirm(
+        self,
+        rotation: Rotation,  # noqa: ARG002 - the port's signature
+        target: ConsumerTarget,
+        handover: Handover,  # noqa: ARG002 - the key can't be read back, only used
+    ) -> str:
         """Let Azure DevOps sign in with what the connection now holds."""
         place = parsed(target.uri, FORM)
         works, said = await self._organization(place).test_connection(place.project, target.object_id)

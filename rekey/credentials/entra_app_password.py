@@ -4,7 +4,7 @@ Source: https://learn.microsoft.com/graph/api/application-addpassword. The value
 seconds to minutes with AADSTS7000215 while the directory replicates; the same code says for good that it is wrong.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import ClassVar
@@ -18,7 +18,7 @@ from rekey.entra_graph import GRANT, Application, EntraGraph, Password
 from rekey.errors import InputError, NotYetError, PermanentError, ScopeError
 from rekey.model import Facts, Rotation
 from rekey.nightly_settings import GRAPH_WRITES
-from rekey.ports import Held, Holdings, NewCredential, Permission
+from rekey.ports import Held, Holdings, NewCredential, Past, Permission, Turn
 from rekey.secret_value import SecretValue
 from rekey.settings import GUID, Settings
 
@@ -40,6 +40,7 @@ class EntraAppPassword:
         Permission("graph", "Policy.Read.All", "clamping the lifetime to the tenant's policy (optional)", ""),
     )
     reveals_once: ClassVar[bool] = True
+    never_ends: ClassVar[bool] = False
     writes: ClassVar[Mapping[str, int]] = MappingProxyType({GRAPH_WRITES: 2})  # addPassword, removePassword
 
     def __init__(self, clients: Clients) -> None:
@@ -76,7 +77,7 @@ class EntraAppPassword:
         """Remove that password from the application."""
         await self._graph().remove_password(holdings.object_id, key_id)
 
-    async def inspect(self, rotation: Rotation, old_value: Callable[[], Awaitable[SecretValue]]) -> Facts:
+    async def inspect(self, rotation: Rotation, past: Past) -> Facts:
         """Check ownership, room and the tenant's policy; find out which password the current version holds."""
         application = await self._application(rotation)
         await self._require_ownership(rotation, application)
@@ -89,7 +90,7 @@ class EntraAppPassword:
         longest, remark = await self._longest(application)
         old = _labelled(rotation, application, self._clients.settings.deployment)
         if old is None and rotation.policy.adopt:
-            old = _adopted(rotation, application, await old_value())
+            old = _adopted(rotation, application, await past.value())
         remarks = [remark] if remark else []
         if old is None:
             remarks.append(_LEFT_ALONE)
@@ -102,9 +103,23 @@ class EntraAppPassword:
             remarks=tuple(remarks),
         )
 
-    async def generate(self, rotation: Rotation, label: str, expires: datetime) -> NewCredential:
+    async def generate(
+        self,
+        rotation: Rotation,
+        label: str,
+        expires: datetime,
+        turn: Turn,  # noqa: ARG002 - what an attempt left is found by its label
+    ) -> NewCredential:
         """Ask Graph for a password under `label`; UnclearError if it may have been made and its value is lost."""
         return await self._graph().add_password(rotation.object_id, label, expires)
+
+    async def reveal(self, rotation: Rotation, key_id: str) -> SecretValue:
+        """Refuse: Graph shows a password once."""
+        raise PermanentError("shown-once", f"Graph doesn't show password {key_id} of {rotation.object_id} again")
+
+    def published(self, rotation: Rotation, value: SecretValue, current: SecretValue) -> SecretValue:  # noqa: ARG002
+        """Return the password as it is."""
+        return value
 
     async def labelled(self, rotation: Rotation, label: str) -> Sequence[str]:
         """Return the key ids under `label`; Graph's reads lag its writes, so an empty answer proves little."""
@@ -114,6 +129,10 @@ class EntraAppPassword:
     async def remove(self, rotation: Rotation, key_id: str) -> None:
         """Remove that password from the application."""
         await self._graph().remove_password(rotation.object_id, key_id)
+
+    async def retire(self, rotation: Rotation, key_id: str, kept: str) -> None:  # noqa: ARG002 - both can be there
+        """Remove the old password from the application."""
+        await self.remove(rotation, key_id)
 
     async def verify(self, rotation: Rotation, value: SecretValue) -> None:
         """Sign in with the value once: NotYetError on AADSTS7000215, PermanentError on any other refusal."""

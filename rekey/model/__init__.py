@@ -4,6 +4,7 @@ Every type here goes through JSON in a durable store that people can read: encod
 Times are aware UTC datetimes (RFC 3339 on the wire), durations are `Span`s.
 """
 
+from rekey.model.decision import Decided, Decision, DecisionKind
 from rekey.model.notice import Delivered, Finding, Notice, NoticeKind, Parcel, Sorted, Sorting, Telling, Told
 from rekey.model.outcome import Ok, Outcome, Permanent, RetryAfter, Unclear
 from rekey.model.policy import ConsumerRef, CredentialRef, Policy, Span
@@ -21,6 +22,7 @@ from rekey.model.rotation import (
     Undone,
     UseCheck,
     Walk,
+    When,
 )
 from rekey.model.wire import decode, encode
 
@@ -31,6 +33,9 @@ __all__ = [
     "ConsumerResult",
     "ConsumerTarget",
     "CredentialRef",
+    "Decided",
+    "Decision",
+    "DecisionKind",
     "Delivered",
     "Facts",
     "Finding",
@@ -59,6 +64,7 @@ __all__ = [
     "Undone",
     "UseCheck",
     "Walk",
+    "When",
     "decode",
     "encode",
 ]

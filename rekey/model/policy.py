@@ -36,7 +36,10 @@ class ConsumerRef(msgspec.Struct, frozen=True):
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """The parsed, validated, scope-checked tags of one managed secret."""
+    """The parsed, validated, scope-checked tags of one managed secret.
+
+    `by_age`: the issuer gives the credential no end, so that a version without an expiry date is judged by its age.
+    """
 
     credential: CredentialRef
     consumers: tuple[ConsumerRef, ...] = ()
@@ -50,3 +53,4 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     disable_old: Literal["now", "at-retire"] = "now"
     window: str = ""
     readers: tuple[str, ...] = ()
+    by_age: bool = False

@@ -1,6 +1,7 @@
 """What the steps of a rotation find out and hand on: ids and dates, never a value."""
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -13,8 +14,9 @@ class Rotation(msgspec.Struct, frozen=True, kw_only=True):
     """What every step of one rotation is told.
 
     `old_version` is the Key Vault version that was current, `expires` its end date (None: it has none). The tagged
-    ids are what its tags claim. Preflight adds `object_id`, the issuer's own id of what the credential belongs to, and
-    `old_key_id`, the credential that the old version holds if that could be proved (None: it is left to expire).
+    ids are what its tags claim. Preflight adds `object_id`, the issuer's own id of what the credential belongs to,
+    `old_key_id`, the credential that the old version holds if that could be proved (None: it is left alone), and
+    `next_key_id`, the one that the new credential takes the place of at an issuer with a fixed number of them.
     """
 
     id: str
@@ -31,15 +33,28 @@ class Rotation(msgspec.Struct, frozen=True, kw_only=True):
     tagged_rotation_id: str | None = None
     object_id: str = ""
     old_key_id: str | None = None
+    next_key_id: str = ""
 
     def knowing(self, facts: "Facts") -> "Rotation":
         """Return this rotation with what preflight found out."""
-        return msgspec.structs.replace(self, object_id=facts.object_id, old_key_id=facts.old_key_id)
+        return msgspec.structs.replace(
+            self, object_id=facts.object_id, old_key_id=facts.old_key_id, next_key_id=facts.next_key_id
+        )
 
     def deadline(self) -> datetime:
         """Return until when a stuck rotation keeps trying after the switch: the old credential's end, or 7 days."""
         week = self.started + timedelta(days=7)
         return self.expires if self.expires and self.expires > self.started else week
+
+
+class When(StrEnum):
+    """When a consumer gets its turn."""
+
+    WITH_OTHERS = "with-others"
+    AFTER_OTHERS = "after-others"
+    """It tries out what other consumers hold, so that they have to be confirmed first."""
+    BY_HAND = "by-hand"
+    """Somebody outside has to act: told at the switch, done once that is acknowledged."""
 
 
 class ConsumerTarget(msgspec.Struct, frozen=True):
@@ -48,16 +63,24 @@ class ConsumerTarget(msgspec.Struct, frozen=True):
     kind: str
     uri: str
     object_id: str
+    when: When = When.WITH_OTHERS
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What preflight found: `longest` is the latest end date the tenant's policy allows (None: no limit known)."""
+    """What preflight found: `longest` is the latest end date the tenant's policy allows (None: no limit known).
+
+    `left_alone` says why the old credential will not be retired ("" if it will). `third_parties` are the mail addresses
+    of those who have to act by hand. The others are what `Rotation` says of them.
+    """
 
     object_id: str
     display_name: str
     owners: tuple[str, ...] = ()
     old_key_id: str | None = None
+    next_key_id: str = ""
+    left_alone: str = ""
     longest: datetime | None = None
+    third_parties: tuple[str, ...] = ()
     consumers: tuple[ConsumerTarget, ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -124,9 +147,10 @@ class Undone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConsumerResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one consumer: how it was confirmed, or the failure."""
+    """What became of one consumer: how it was confirmed, or the failure, or that somebody has to act (`by_hand`)."""
 
     uri: str
+    by_hand: bool = False
     confirmed_by: str = ""
     code: str = ""
     message: str = ""

@@ -36,7 +36,7 @@ def findings(item: Item) -> Iterator[Finding]:
             what_to_do="Enable the version, or remove the policy's tags from it if the secret is not used any more.",
             **where,
         )
-    if item.expires is None:
+    if item.expires is None and not (item.policy and item.policy.by_age):
         yield Finding(
             code="no-expiry",
             message="has a policy, but no expiry date: nothing says when it is due",

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from rekey.errors import InputError, NotYetError, PermanentError, ScopeError
+from rekey.errors import InputError, NotYetError, PermanentError, ScopeError, UnclearError
 from rekey.model import ConsumerTarget, Rotation
 from rekey.ports import ConsumerKind
 from rekey.secret_value import SecretValue
+from tests.consumers.handed import Handed
 from tests.core.binding import OURS, THEIRS, UNKNOWN, Corpus
 from tests.core.company import Company
 
@@ -75,6 +76,10 @@ class ConsumerContract(ABC):
     forgotten: ClassVar[Sequence[Forgotten]]
     writes: ClassVar[Wire]
 
+    def uri(self, rotation: Rotation) -> str:
+        """Return the consumer's URI: the one that the company's managed secret names."""
+        return rotation.policy.consumers[0].uri
+
     @abstractmethod
     def held(self, company: Company) -> str:
         """Return the value that the consumer holds."""
@@ -109,14 +114,14 @@ class ConsumerContract(ABC):
     @pytest.fixture
     async def target(self, consumer: ConsumerKind, rotation: Rotation) -> ConsumerTarget:
         """Return the consumer after preflight."""
-        ref = rotation.policy.consumers[0]
-        found = await consumer.inspect(rotation, ref.uri)
-        return ConsumerTarget(ref.kind, ref.uri, found.object_id)
+        uri = self.uri(rotation)
+        found = await consumer.inspect(rotation, uri)
+        return ConsumerTarget(urlsplit(uri).scheme, uri, found.object_id, self.kind.when)
 
     @pytest.fixture
-    def new(self, company: Company) -> SecretValue:
-        """Return a new value that works."""
-        return SecretValue(company.new_password())
+    def new(self, company: Company) -> Handed:
+        """Return a new value that works, as a step hands it over."""
+        return Handed(company.new_password())
 
     def but_for_the_value(self, company: Company) -> Any:
         """Return the state of all services, less what an update may change."""
@@ -129,7 +134,7 @@ class ConsumerContract(ABC):
     ) -> None:
         """Looking leaves every service byte for byte as it was."""
         before = company.state()
-        assert (await consumer.inspect(rotation, rotation.policy.consumers[0].uri)).object_id
+        assert (await consumer.inspect(rotation, self.uri(rotation))).object_id
         assert company.state() == before
 
     async def test_missing_precondition_is_named(
@@ -139,29 +144,29 @@ class ConsumerContract(ABC):
         missing.forget(company)
         before = company.state()
         with pytest.raises(PermanentError) as caught:
-            await consumer.inspect(rotation, rotation.policy.consumers[0].uri)
+            await consumer.inspect(rotation, self.uri(rotation))
         assert caught.value.code == missing.code
         assert missing.what_to_do in caught.value.what_to_do
         assert company.state() == before
 
     async def test_update_changes_the_value_and_nothing_else(
-        self, company: Company, consumer: ConsumerKind, rotation: Rotation, target: ConsumerTarget, new: SecretValue
+        self, company: Company, consumer: ConsumerKind, rotation: Rotation, target: ConsumerTarget, new: Handed
     ) -> None:
         """The named object holds the new value; all else, fields of the future included, is as it was."""
         self.add_unknown(company)
         before = self.but_for_the_value(company)
         await consumer.update(rotation, target, new)
-        assert self.held(company) == new.reveal()
+        assert self.held(company) == (await new.value()).reveal()
         assert self.but_for_the_value(company) == before
 
     async def test_second_update_converges(
-        self, company: Company, consumer: ConsumerKind, rotation: Rotation, target: ConsumerTarget, new: SecretValue
+        self, company: Company, consumer: ConsumerKind, rotation: Rotation, target: ConsumerTarget, new: Handed
     ) -> None:
         """Updating twice comes to the same as updating once."""
         before = self.but_for_the_value(company)
         for _ in range(2):
             await consumer.update(rotation, target, new)
-            assert self.held(company) == new.reveal()
+            assert self.held(company) == (await new.value()).reveal()
             assert self.but_for_the_value(company) == before
 
     @pytest.mark.parametrize("when", ["before", "after"])
@@ -172,7 +177,7 @@ class ConsumerContract(ABC):
         consumer: ConsumerKind,
         rotation: Rotation,
         target: ConsumerTarget,
-        new: SecretValue,
+        new: Handed,
         status: int,
         when: str,
     ) -> None:
@@ -187,11 +192,11 @@ class ConsumerContract(ABC):
         assert len(sent) == 1
         await company.clear_faults()
         await consumer.update(rotation, target, new)
-        assert self.held(company) == new.reveal()
+        assert self.held(company) == (await new.value()).reveal()
         assert self.but_for_the_value(company) == before
 
     async def test_deleted_object_is_a_permanent_error(
-        self, company: Company, consumer: ConsumerKind, rotation: Rotation, target: ConsumerTarget, new: SecretValue
+        self, company: Company, consumer: ConsumerKind, rotation: Rotation, target: ConsumerTarget, new: Handed
     ) -> None:
         """An object that was deleted meanwhile isn't made again, and it is said what to do."""
         self.delete(company)
@@ -201,32 +206,13 @@ class ConsumerContract(ABC):
         assert caught.value.what_to_do
         assert company.state() == before
 
-    async def test_value_is_confirmed_when_it_works(
-        self, company: Company, consumer: ConsumerKind, rotation: Rotation, target: ConsumerTarget
-    ) -> None:
-        """Too early while the issuer doesn't know the value everywhere, confirmed with the way it was after."""
-        company.delay(60)
-        await consumer.update(rotation, target, SecretValue(company.new_password()))
-        with pytest.raises(NotYetError):
-            await consumer.confirm(rotation, target)
-        company.settle(61)
-        assert await consumer.confirm(rotation, target)
-
-    async def test_wrong_value_is_never_confirmed(
-        self, consumer: ConsumerKind, rotation: Rotation, target: ConsumerTarget
-    ) -> None:
-        """A consumer that can't use what it holds isn't done."""
-        await consumer.update(rotation, target, SecretValue("never issued"))
-        with pytest.raises((NotYetError, PermanentError)):
-            await consumer.confirm(rotation, target)
-
     async def test_confirmation_changes_nothing(
-        self, company: Company, consumer: ConsumerKind, rotation: Rotation, target: ConsumerTarget, new: SecretValue
+        self, company: Company, consumer: ConsumerKind, rotation: Rotation, target: ConsumerTarget, new: Handed
     ) -> None:
         """Confirming leaves every service byte for byte as it was."""
         await consumer.update(rotation, target, new)
         before = company.state()
-        await consumer.confirm(rotation, target)
+        await consumer.confirm(rotation, target, new)
         assert company.state() == before
 
     async def test_nothing_is_shown(
@@ -235,25 +221,27 @@ class ConsumerContract(ABC):
         consumer: ConsumerKind,
         rotation: Rotation,
         target: ConsumerTarget,
+        new: Handed,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         """No value and no token is in what is returned or raised, nor in any log at DEBUG."""
         caplog.set_level(logging.DEBUG)
-        new = SecretValue(company.new_password())
-        shown: list[object] = [target, new]
+        shown: list[object] = [target, new, await new.value()]
         await consumer.update(rotation, target, new)
-        shown.append(await consumer.confirm(rotation, target))
-        await consumer.update(rotation, target, SecretValue(f"{company.scenario.canary}wrong"))
-        with pytest.raises((NotYetError, PermanentError)) as unconfirmed:
-            await consumer.confirm(rotation, target)
-        await company.fault(self.writes.service, method=self.writes.method, status=500)
-        with pytest.raises(NotYetError) as failed:
-            await consumer.update(rotation, target, new)
-        for error in (unconfirmed.value, failed.value):
-            shown += [error, error.__context__, error.__cause__]
+        shown.append(await consumer.confirm(rotation, target, new))
+        shown += await self.failures(company, consumer, rotation, target)
         text = "\n".join([*(f"{one!r}" for one in shown), *(str(e) for e in shown if not isinstance(e, SecretValue))])
         assert company.scenario.canary not in text + caplog.text
         assert "eyJ" not in text + caplog.text
+
+    async def failures(
+        self, company: Company, consumer: ConsumerKind, rotation: Rotation, target: ConsumerTarget
+    ) -> list[object]:
+        """Return the errors of updates that fail while a value with the canary in it is handed over."""
+        await company.fault(self.writes.service, method=self.writes.method, status=500)
+        with pytest.raises((NotYetError, UnclearError)) as failed:
+            await consumer.update(rotation, target, Handed(f"{company.scenario.canary}wrong"))
+        return [failed.value, failed.value.__context__, failed.value.__cause__]
 
     def test_permissions_are_declared(self) -> None:
         """Each right says where it is needed and what for."""
@@ -286,6 +274,33 @@ class ConsumerContract(ABC):
         ):
             with pytest.raises(ScopeError):
                 self.kind.check_uri(uri, vault, settings)
+
+
+class ProvingContract(ConsumerContract):
+    """More for a consumer that is confirmed by making it use what it holds."""
+
+    async def test_value_is_confirmed_when_it_works(
+        self, company: Company, consumer: ConsumerKind, rotation: Rotation, target: ConsumerTarget
+    ) -> None:
+        """Too early while the issuer doesn't know the value everywhere, confirmed with the way it was after."""
+        company.delay(60)
+        new = Handed(company.new_password())
+        await consumer.update(rotation, target, new)
+        with pytest.raises(NotYetError):
+            await consumer.confirm(rotation, target, new)
+        company.settle(61)
+        assert await consumer.confirm(rotation, target, new)
+
+    async def test_wrong_value_is_never_confirmed(
+        self, company: Company, consumer: ConsumerKind, rotation: Rotation, target: ConsumerTarget
+    ) -> None:
+        """A consumer that can't use what it holds isn't done, and the error doesn't show what it holds."""
+        wrong = Handed(f"{company.scenario.canary}wrong")
+        await consumer.update(rotation, target, wrong)
+        with pytest.raises((NotYetError, PermanentError)) as unconfirmed:
+            await consumer.confirm(rotation, target, wrong)
+        for one in (unconfirmed.value, unconfirmed.value.__context__, unconfirmed.value.__cause__):
+            assert company.scenario.canary not in f"{one} {one!r}"
 
 
 def _disfigured(uri: str) -> list[str]:

@@ -9,8 +9,8 @@ from local.azure.azuredevops_state import Endpoint, Permission
 from rekey.consumers.azdo_service_connection import AzdoServiceConnection
 from rekey.errors import NotYetError, PermanentError
 from rekey.model import ConsumerTarget, Rotation
-from rekey.secret_value import SecretValue
-from tests.consumers.contract import ConsumerContract, Forgotten, Wire
+from tests.consumers.contract import Forgotten, ProvingContract, Wire
+from tests.consumers.handed import Handed
 from tests.core.binding import Corpus
 from tests.core.company import Company
 
@@ -56,7 +56,7 @@ def _automatic(company: Company) -> None:
     endpoint(company).document["data"]["creationMode"] = "Automatic"
 
 
-class TestAzdoServiceConnection(ConsumerContract):
+class TestAzdoServiceConnection(ProvingContract):
     """The contract."""
 
     kind = AzdoServiceConnection
@@ -120,7 +120,7 @@ async def test_connection_that_became_anothers_is_left_alone(company: Company) -
     _other_application(company)
     before = company.state()
     with pytest.raises(PermanentError) as caught:
-        await kind.update(rotation, target, SecretValue("new"))
+        await kind.update(rotation, target, Handed("new"))
     assert caught.value.code == "other-application"
     assert company.state() == before
 
@@ -128,9 +128,10 @@ async def test_connection_that_became_anothers_is_left_alone(company: Company) -
 async def test_what_azure_devops_says_is_not_repeated(company: Company) -> None:
     """Of a failed sign-in only Entra's code is told, for the rest may quote what it likes."""
     kind, rotation, target = await _inspected(company)
-    await kind.update(rotation, target, SecretValue("never issued"))
+    wrong = Handed("never issued")
+    await kind.update(rotation, target, wrong)
     with pytest.raises(NotYetError) as caught:
-        await kind.confirm(rotation, target)
+        await kind.confirm(rotation, target, wrong)
     assert caught.value.message == f"Azure DevOps could not sign in through {target.uri} (AADSTS7000215)"
 
 

@@ -17,6 +17,7 @@ from activities.retire_old_credential import retire
 from local.storage import Azurite
 from rekey import names
 from rekey.errors import InputError, NotYetError, PermanentError, ScopeError, UnclearError
+from rekey.inspection import Before
 from rekey.model import Facts, Rotation, Walk
 from rekey.nightly_settings import LIMITS, VAULT_CREATES
 from rekey.ports import CredentialKind, NewCredential
@@ -289,6 +290,18 @@ class CredentialContract(ABC):
                 self.kind.check_target(target, vault, settings)
 
 
+class Asked:
+    """The turn of a first attempt that nobody overtakes; `times` counts how often it asked."""
+
+    def __init__(self, before: datetime | None = None) -> None:
+        self.before = before
+        self.times = 0
+
+    async def ask(self) -> None:
+        """Count."""
+        self.times += 1
+
+
 async def _old_value(company: Company, rotation: Rotation) -> SecretValue:
     found = await company.desk.vault(rotation.vault).read(rotation.secret, rotation.old_version)
     assert found
@@ -296,10 +309,7 @@ async def _old_value(company: Company, rotation: Rotation) -> SecretValue:
 
 
 async def _inspected(issuer: CredentialKind, company: Company, rotation: Rotation) -> Facts:
-    async def old_value() -> SecretValue:
-        return await _old_value(company, rotation)
-
-    return await issuer.inspect(rotation, old_value)
+    return await issuer.inspect(rotation, Before(company.clients, rotation))
 
 
 def _labels(walk: Walk) -> tuple[str, str]:
@@ -311,4 +321,4 @@ def _end() -> datetime:
 
 
 async def _made(issuer: CredentialKind, walk: Walk, label: str) -> NewCredential:
-    return await issuer.generate(walk.rotation, label, _end())
+    return await issuer.generate(walk.rotation, label, _end(), Asked())

@@ -10,12 +10,12 @@ import pytest
 from rekey.credentials.entra_app_password import EntraAppPassword
 from rekey.entra_graph import EntraGraph
 from rekey.errors import NotYetError, PermanentError, RekeyError, UnclearError
+from rekey.inspection import Before
 from rekey.model import Facts
 from rekey.ports import NewCredential
-from rekey.secret_value import SecretValue
 from tests.core.binding import Corpus
 from tests.core.company import Company
-from tests.credentials.contract import CredentialContract, Forgotten
+from tests.credentials.contract import Asked, CredentialContract, Forgotten
 
 OURS = "aaaaaaaa-0000-4000-8000-000000000001"
 THEIRS = "aaaaaaaa-0000-4000-8000-000000000002"
@@ -69,18 +69,13 @@ class TestEntraAppPassword(CredentialContract):
 
 async def _facts(company: Company, **changes: object) -> Facts:
     rotation = msgspec.structs.replace(await company.rotation(), **changes)
-    _, value = await company.desk.vault(rotation.vault).current(rotation.secret)
-
-    async def old_value() -> SecretValue:
-        return value
-
-    return await EntraAppPassword(company.clients).inspect(rotation, old_value)
+    return await EntraAppPassword(company.clients).inspect(rotation, Before(company.clients, rotation))
 
 
 async def _add(company: Company, label: str = "rekey/local/x", days: float = 30) -> NewCredential:
     rotation = (await company.rotation()).knowing(await _facts(company))
     end = (datetime.now(UTC) + timedelta(days=days)).replace(microsecond=0)
-    return await EntraAppPassword(company.clients).generate(rotation, label, end)
+    return await EntraAppPassword(company.clients).generate(rotation, label, end, Asked())
 
 
 async def _restrict(company: Company, *restrictions: dict[str, str]) -> None:

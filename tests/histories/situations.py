@@ -9,6 +9,7 @@ import msgspec
 from rekey import names
 from rekey.model import (
     BadPolicy,
+    ConsumerResult,
     Ok,
     Outcome,
     Permanent,
@@ -18,6 +19,7 @@ from rekey.model import (
     RetryAfter,
     Span,
     Undone,
+    When,
     encode,
 )
 from tests.orchestrators.engine import BEGIN, Engine
@@ -28,6 +30,7 @@ NOT_YET = RetryAfter("not-yet", "a new password is refused until every replica k
 SUPERSEDED = Permanent("superseded", "somebody else wrote a newer version")
 PUBLISHED = Published(version=NEW, expires=BEGIN + timedelta(days=180))
 LEFT_ALONE = "The old password was made by hand and isn't adopted: it is left until it expires."
+FIRST = ConsumerResult(uri="toy://place/0", confirmed_by="a sign-in")
 HALF_A_DAY = timedelta(hours=12)
 
 
@@ -108,6 +111,19 @@ def _left_alone() -> World:
     return World().says(names.RETIRE_OLD_CREDENTIAL, Ok(encode(Retired(remark=LEFT_ALONE))))
 
 
+def _by_hand(acknowledged_after: timedelta | None, *, heard: bool = True, **more: Any) -> World:
+    """Let one of two consumers be somebody who has to act; `heard`: an event says when that is acknowledged."""
+    world = World(whens=(When.WITH_OTHERS, When.BY_HAND), acknowledged_after=acknowledged_after, **more)
+    if heard and acknowledged_after:
+        world.engine.raise_event(INSTANCE, names.DECISION_EVENT, acknowledged_after)
+    return world
+
+
+def _tried_out(*outcomes: Outcome | str) -> World:
+    """Let the second consumer try out what the first one holds."""
+    return World(whens=(When.WITH_OTHERS, When.AFTER_OTHERS)).says(names.CONFIRM_CONSUMER, Ok(encode(FIRST)), *outcomes)
+
+
 BAD_INPUT = {"vault": "kv-shop", "secret": "Deploy", "reason": "fun"}
 
 
@@ -128,6 +144,14 @@ ROTATIONS: dict[str, Situation] = {
     "done-grace-cut-short": _rotation(lambda: World(lifetime_left=timedelta(days=2))),
     "done-adopted": _rotation(lambda: _with(adopt=True)),
     "done-left-alone": _rotation(_left_alone),
+    "done-tried-out": _rotation(lambda: World(whens=(When.AFTER_OTHERS, When.WITH_OTHERS))),
+    # Somebody has to act by hand.
+    "acknowledged-in-grace": _rotation(lambda: _by_hand(timedelta(days=2))),
+    "acknowledged-after-grace": _rotation(lambda: _by_hand(timedelta(days=9))),
+    "acknowledged-unheard": _rotation(lambda: _by_hand(timedelta(days=9), heard=False)),
+    "acknowledged-leak": _rotation(lambda: _by_hand(timedelta(hours=2), reason="leak")),
+    "never-acknowledged": _rotation(lambda: _by_hand(None, lifetime_left=timedelta(days=9))),
+    "decisions-unread": _rotation(lambda: _by_hand(timedelta(days=2)).says(names.READ_DECISIONS, REFUSED)),
     # Nothing to do, or not here.
     "not-due": _rotation(lambda: World(reading=Reading(not_due="expires in a year"))),
     "forwarded": _rotation(World, "by-hand-1"),
@@ -177,6 +201,7 @@ ROTATIONS: dict[str, Situation] = {
     "outlived-consumer": _rotation(lambda: _outlived(names.CONFIRM_CONSUMER)),
     "consumer-recovers": _rotation(lambda: _one_consumer(names.UPDATE_CONSUMER, REFUSED, REFUSED)),
     "consumer-unconfirmed": _rotation(lambda: _one_consumer(names.CONFIRM_CONSUMER, REFUSED)),
+    "try-out-fails-once": _rotation(lambda: _tried_out(REFUSED)),
     "consumer-busy": _rotation(lambda: _one_consumer(names.UPDATE_CONSUMER, BUSY, LOST, DIES)),
     # Mail that doesn't go out.
     "mail-starting-kept": _rotation(lambda: _notice("starting", BUSY)),

@@ -94,6 +94,10 @@ class Engine:
             self._episode(self.instances[receiver], event)
         raise AssertionError(f"{name} goes on for ever: {[call.what for call in self.calls[-20:]]}")
 
+    def raise_event(self, instance_id: str, name: str, after: timedelta) -> None:
+        """Raise an external event for an instance that is going to be there then."""
+        self._post(instance_id, helpers.new_event_raised_event(name, "null"), BEGIN + after)
+
     def _reached(self, at: datetime) -> datetime:
         """Return what time it is once it is `at`."""
         return at

@@ -15,6 +15,7 @@ from rekey.model import (
     ConsumerResult,
     ConsumerTarget,
     CredentialRef,
+    Decided,
     Facts,
     Issued,
     NoticeKind,
@@ -34,10 +35,11 @@ from rekey.model import (
     Unclear,
     Undone,
     UseCheck,
+    When,
     decode,
     encode,
 )
-from tests.orchestrators.engine import Activity, Died, Engine, Instance
+from tests.orchestrators.engine import BEGIN, Activity, Died, Engine, Instance
 from tests.triggers.durable import functions
 
 VAULT, SECRET = "kv-shop", "Deploy"
@@ -76,8 +78,13 @@ class World:
     script: dict[str, Iterator[Outcome | str]] = field(default_factory=dict)
     judge: Callable[[str, Any], Outcome | None] = lambda _name, _payload: None
     reason: str = "event"
+    whens: tuple[When, ...] = ()
+    """When each consumer gets its turn; with the others where nothing is said."""
+    acknowledged_after: timedelta | None = None
+    """When those who act by hand are on the record as acknowledged."""
 
     def __post_init__(self) -> None:
+        self.consumers = len(self.whens) or self.consumers
         refs = tuple(ConsumerRef("toy", f"toy://place/{n}") for n in range(self.consumers))
         self.policy = msgspec.structs.replace(self.policy, consumers=refs)
         self.engine = Engine(ORCHESTRATORS, self._activity)
@@ -111,24 +118,34 @@ class World:
 
     def _well(self, name: str, payload: Any, now: datetime) -> Any:
         expires = now + timedelta(days=180)
-        refs = self.policy.consumers
         well: dict[str, Callable[[], Any]] = {
             names.READ_POLICY: lambda: self.reading or Reading(rotation=self._rotation(decode(payload, Question), now)),
             names.PREFLIGHT: lambda: Facts(
                 object_id="object",
                 display_name="Shop",
                 old_key_id=OLD_KEY,
-                consumers=tuple(ConsumerTarget(r.kind, r.uri, f"id-{r.uri}") for r in refs),
+                consumers=self._targets(),
             ),
             names.NOTIFY_OWNERS: lambda: Told(kind=NoticeKind(payload["notice"]["kind"]), accepted=(OWNER,)),
             names.GENERATE_CREDENTIAL: lambda: Issued(key_id="new-key", expires=expires, staged_version="staged-1"),
             names.SET_SECRET_VERSION: lambda: Published(version=NEW, expires=expires),
             names.CONFIRM_CONSUMER: lambda: ConsumerResult(uri=payload["target"]["uri"], confirmed_by="a sign-in"),
             names.CHECK_OLD_CREDENTIAL_USE: lambda: UseCheck(checked=False, remark="not checked"),
+            names.READ_DECISIONS: lambda: Decided(acknowledged=self._acknowledged(now)),
             names.RETIRE_OLD_CREDENTIAL: lambda: Retired(removed=(OLD_KEY,)),
             names.UNDO_GENERATION: lambda: Undone(removed=("new-key",)),
         }
         return well.get(name, lambda: None)()
+
+    def _targets(self) -> tuple[ConsumerTarget, ...]:
+        refs = self.policy.consumers
+        whens = self.whens or (When.WITH_OTHERS,) * len(refs)
+        return tuple(ConsumerTarget(r.kind, r.uri, f"id-{r.uri}", when) for r, when in zip(refs, whens, strict=True))
+
+    def _acknowledged(self, now: datetime) -> tuple[str, ...]:
+        if self.acknowledged_after is None or now < BEGIN + self.acknowledged_after:
+            return ()
+        return tuple(target.uri for target in self._targets() if target.when == When.BY_HAND)
 
     def _rotation(self, question: Question, now: datetime) -> Rotation:
         request: RotationRequest = question.request

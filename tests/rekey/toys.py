@@ -8,6 +8,7 @@ import pytest
 
 from rekey import registry
 from rekey.errors import InputError, ScopeError
+from rekey.model import When
 from rekey.settings import Settings, read
 
 APP = "aaaaaaaa-0000-4000-8000-000000000001"
@@ -42,6 +43,7 @@ class ToyPassword:
     """Believes any target of word characters that the vault may name, and lowers it."""
 
     permissions: ClassVar[tuple[object, ...]] = ()
+    never_ends: ClassVar[bool] = False
 
     @staticmethod
     def check_target(target: str, vault: str, settings: Settings) -> str:
@@ -57,6 +59,7 @@ class ToyConnection:
     """Believes any URI of three segments whose first two are an allowed organization and project."""
 
     permissions: ClassVar[tuple[object, ...]] = ()
+    when: ClassVar[When] = When.WITH_OTHERS
 
     @staticmethod
     def check_uri(uri: str, vault: str, settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""How steps read the staged value: exactly the version that generate_credential committed, or not at all."""
+"""How steps get at the new credential's value: where the issuer or the staging vault keeps it, or not at all."""
 
 from activities.step import Desk
 from rekey import names
@@ -14,12 +14,14 @@ def issued_of(walk: Walk) -> Issued:
     return walk.issued
 
 
-async def staged_value(desk: Desk, walk: Walk) -> SecretValue:
+async def new_value(desk: Desk, walk: Walk) -> SecretValue:
     """Return the value behind the committed key id; PermanentError if it belongs to another key.
 
     NotYetError while it isn't there: a replica may not have heard of what was staged a moment ago.
     """
-    issued = issued_of(walk)
+    issued, kind = issued_of(walk), desk.credential_kind(walk)
+    if not kind.reveals_once:
+        return await kind.reveal(walk.rotation, issued.key_id)
     name = names.staged_secret(walk.rotation.id)
     found = await desk.staging().read(name, issued.staged_version or "")
     if found is None:
