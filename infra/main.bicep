@@ -32,6 +32,21 @@ type targetVault = {
   resources: string[]?
 }
 
+@description('An existing user-assigned identity for one plane. Rekey\'s own storage has none: the host reads it by the app\'s identity anyway.')
+type planeIdentity = {
+  @description('The plane that it is for.')
+  plane: 'vault' | 'graph' | 'azure-devops' | 'resource-manager' | 'mail'
+
+  @description('ARM id: it is attached to the function app.')
+  id: string
+
+  @description('Client id: it signs in as that.')
+  clientId: string
+
+  @description('Object id: the plane\'s roles are its.')
+  principalId: string
+}
+
 @description('The deployment\'s name, in every resource\'s name and in the label of every credential that Rekey makes: 1 to 20 of a-z, 0-9 and -.')
 @minLength(1)
 @maxLength(20)
@@ -75,8 +90,8 @@ param mailDomain string = ''
 @description('Whether that domain is verified. Deploy once with false, set its DNS records (output mailDomainRecords), verify it, then deploy with true.')
 param mailDomainVerified bool = false
 
-@description('Another identity per plane, {graph: \'<client id>\'}; each has to be attached to the function app.')
-param identities object = {}
+@description('Identities for single planes; the others use the one that is made here.')
+param identities planeIdentity[] = []
 
 @description('Limits of services that differ from the public ones, {\'vault-creates\': {count: 300, seconds: 10}}.')
 param limits object = {}
@@ -145,6 +160,8 @@ var storageAccounts = filter(resources, id => contains(id, '/providers/microsoft
 var workflows = filter(resources, id => contains(id, '/providers/microsoft.logic/workflows/'))
 var sites = filter(resources, id => contains(id, '/providers/microsoft.web/sites/'))
 
+var principals = toObject(identities, entry => entry.plane, entry => entry.principalId)
+
 var scopes = map(vaults, entry => {
   vaults: [entry.name]
   applications: entry.?applications ?? []
@@ -196,7 +213,7 @@ module stagingVault 'app/staging-vault.bicep' = {
     location: location
     tags: allTags
     publicNetworkAccess: dataPublicNetworkAccess
-    principalId: identity.properties.principalId
+    principalId: principals.?vault ?? identity.properties.principalId
     auditStorageId: auditStorage[indexOf(regions, ownRegion)].outputs.id
   }
 }
@@ -220,7 +237,7 @@ module mail 'app/mail.bicep' = {
     dataLocation: mailDataLocation
     customDomain: mailDomain
     customDomainVerified: mailDomainVerified
-    principalId: identity.properties.principalId
+    principalId: principals.?mail ?? identity.properties.principalId
   }
 }
 
@@ -231,6 +248,7 @@ module functionApp 'app/function-app.bicep' = {
     location: location
     tags: allTags
     identityId: identity.id
+    moreIdentityIds: map(identities, entry => entry.id)
     identityClientId: identity.properties.clientId
     storageAccountName: storage.outputs.name
     deploymentContainer: storage.outputs.deploymentContainer
@@ -245,7 +263,7 @@ module functionApp 'app/function-app.bicep' = {
       REKEY_DEPLOYMENT: environmentName
       REKEY_TENANT_ID: subscription().tenantId
       REKEY_IDENTITY_CLIENT_ID: identity.properties.clientId
-      REKEY_IDENTITIES: string(identities)
+      REKEY_IDENTITIES: string(toObject(identities, entry => entry.plane, entry => entry.clientId))
       REKEY_SCOPES: string(scopes)
       REKEY_STAGING_VAULT: stagingVault.outputs.name
       REKEY_OPERATORS: join(operators, ',')
@@ -271,7 +289,7 @@ module vaultAccess 'app/vault.bicep' = [
       tags: allTags
       existingSystemTopicName: target.?existingSystemTopicName ?? ''
       topicResourceGroup: target.?existingSystemTopicResourceGroup ?? target.resourceGroup
-      principalId: identity.properties.principalId
+      principalId: principals.?vault ?? identity.properties.principalId
       auditStorageId: auditStorage[indexOf(regions, toLower(target.location))].outputs.id
       rekeySubscriptionId: subscription().subscriptionId
       rekeyResourceGroup: resourceGroup().name
@@ -288,7 +306,7 @@ module storageAccountAccess 'app/storage-account-access.bicep' = [
     scope: resourceGroup(split(id, '/')[2], split(id, '/')[4])
     params: {
       name: split(id, '/')[8]
-      principalId: identity.properties.principalId
+      principalId: principals[?'resource-manager'] ?? identity.properties.principalId
     }
   }
 ]
@@ -299,7 +317,7 @@ module workflowAccess 'app/workflow-access.bicep' = [
     scope: resourceGroup(split(id, '/')[2], split(id, '/')[4])
     params: {
       name: split(id, '/')[8]
-      principalId: identity.properties.principalId
+      principalId: principals[?'resource-manager'] ?? identity.properties.principalId
     }
   }
 ]
@@ -310,13 +328,16 @@ module siteAccess 'app/site-access.bicep' = [
     scope: resourceGroup(split(id, '/')[2], split(id, '/')[4])
     params: {
       name: split(id, '/')[8]
-      principalId: identity.properties.principalId
+      principalId: principals[?'resource-manager'] ?? identity.properties.principalId
     }
   }
 ]
 
-@description('Object id of the identity: what the set-up scripts make owner of the applications, and grant Graph permissions.')
-output identityPrincipalId string = identity.properties.principalId
+@description('Object id of the identity that the set-up scripts make owner of the applications and grant Graph permissions.')
+output identityPrincipalId string = principals.?graph ?? identity.properties.principalId
+
+@description('Object id of the identity that has to be a user of the Azure DevOps organizations.')
+output azureDevOpsPrincipalId string = principals[?'azure-devops'] ?? identity.properties.principalId
 
 @description('Client id of the identity.')
 output identityClientId string = identity.properties.clientId

@@ -7,6 +7,9 @@ param tags object
 param identityId string
 param identityClientId string
 
+@description('ARM ids of the identities of single planes.')
+param moreIdentityIds string[]
+
 @description('Rekey\'s storage account, in this resource group.')
 param storageAccountName string
 
@@ -55,9 +58,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'
-    userAssignedIdentities: {
-      '${identityId}': {}
-    }
+    userAssignedIdentities: toObject(union([identityId], moreIdentityIds), id => id, id => {})
   }
   properties: {
     serverFarmId: plan.id

@@ -53,7 +53,7 @@ resource communication 'Microsoft.Communication/communicationServices@2025-09-01
   properties: {
     dataLocation: dataLocation
     disableLocalAuth: true
-    linkedDomains: sendsFromCustom ? [custom.id] : [managed.id]
+    linkedDomains: sendsFromCustom ? [custom!.id] : [managed.id]
   }
 }
 

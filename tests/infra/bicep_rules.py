@@ -9,8 +9,30 @@ from tests.infra.bicep_source import Declaration, Template, parts, source, walk
 
 FUNCTIONS = frozenset(
     {
-        *("contains", "empty", "filter", "flatten", "guid", "indexOf", "join", "map", "replace", "split", "string"),
-        *("take", "toLower", "union", "uniqueString", "loadJsonContent", "loadTextContent", "readEnvironmentVariable"),
+        *(
+            "contains",
+            "empty",
+            "filter",
+            "flatten",
+            "guid",
+            "indexOf",
+            "items",
+            "join",
+            "map",
+            "replace",
+            "split",
+            "string",
+        ),
+        *(
+            "take",
+            "toLower",
+            "toObject",
+            "union",
+            "uniqueString",
+            "loadJsonContent",
+            "loadTextContent",
+            "readEnvironmentVariable",
+        ),
         *("environment", "resourceGroup", "subscription", "subscriptionResourceId"),
     }
 )

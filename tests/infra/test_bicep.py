@@ -74,7 +74,7 @@ def test_the_example_of_parameters_fits() -> None:
     [
         ("main.bicep", "param location string", "param location strin g g"),
         ("app/storage.bicep", "  }\n}\n\nresource blobs", "  }\n\nresource blobs"),
-        ("app/mail.bicep", "? [custom.id] :", "? [custom.id]"),
+        ("app/mail.bicep", "? [custom!.id] :", "? [custom!.id]"),
     ],
 )
 def test_a_broken_file_is_noticed(file: str, old: str, new: str) -> None:

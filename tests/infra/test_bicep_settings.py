@@ -85,6 +85,16 @@ def test_every_cloud_of_the_code_can_be_deployed_to() -> None:
     assert set(CLOUDS) == {"public", "usgovernment", "china"}
 
 
+def test_every_plane_but_the_apps_own_storage_may_have_its_identity() -> None:
+    """The planes that the template knows are those of the code."""
+    text = (INFRA / "main.bicep").read_text(encoding="utf-8")
+    listed = re.search(r"^  plane: (.*)$", text, re.MULTILINE)
+    assert listed
+    assert set(re.findall(r"'([\w-]+)'", listed[1])) == set(settings.PLANES) - {"storage"}
+    for plane in set(settings.PLANES) - {"storage"}:
+        assert re.search(rf"principals(?:\.\?{plane}\b|\[\?'{plane}'\]) \?\? identity\.", text), plane
+
+
 def test_the_scopes_have_the_fields_that_the_code_takes() -> None:
     """Each vault becomes one scope, with every field that a scope may have."""
     scopes = Template(INFRA / "main.bicep").variables["scopes"]
