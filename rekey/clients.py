@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from rekey import log_levels
-from rekey.errors import PermanentError
+from rekey.errors import NotYetError, PermanentError
 from rekey.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from azure.core.pipeline.policies import SansIOHTTPPolicy
     from azure.core.rest import AsyncHttpResponse, HttpRequest
     from azure.keyvault.secrets.aio import SecretClient
-    from azure.storage.blob.aio import ContainerClient
+    from azure.storage.blob.aio import BlobServiceClient, ContainerClient
     from azure.storage.queue.aio import QueueClient
     from msgraph.graph_service_client import GraphServiceClient
+
+    from rekey.secret_value import SecretValue
 
 TIMEOUTS: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 30}
 """Seconds; a step is retried by its orchestrator, so that no single call needs to wait long."""
@@ -70,6 +72,11 @@ class Clients:
         scope = f"{self.settings.cloud.azure_devops_resource}/.default"
         return self._once(f"azure-devops {origin}", lambda: self._pipeline(origin, "azure-devops", scope))
 
+    def resource_manager(self) -> "AsyncPipelineClient[HttpRequest, AsyncHttpResponse]":
+        """Return a pipeline for Azure Resource Manager; it repeats nothing on its own."""
+        origin = self.settings.cloud.resource_manager
+        return self._once("resource-manager", lambda: self._pipeline(origin, "resource-manager", f"{origin}/.default"))
+
     def authority(self) -> "AsyncPipelineClient[HttpRequest, AsyncHttpResponse]":
         """Return a pipeline for Entra's token endpoint: no bearer token, no retries."""
         return self._once("authority", lambda: self._pipeline(self.settings.cloud.authority))
@@ -85,6 +92,24 @@ class Clients:
     def poison_queue(self) -> "QueueClient | None":
         """Return the queue of the events that could not be understood; None if settings don't say where it is."""
         return self._once("poison queue", self._poison_queue)
+
+    def signed_blobs(self, account: str, key: "SecretValue") -> "BlobServiceClient":
+        """Return a client of the blob service of an account that settings allow, which signs with a key of it.
+
+        It shares the account's connections, so that it is neither kept, for it has the key, nor closed.
+        """
+        from azure.storage.blob.aio import BlobServiceClient
+
+        origin = self.settings.cloud.blob_url(account)
+        transport = self._once(f"blobs {account}", lambda: _transport()["transport"])
+        return BlobServiceClient(
+            origin,
+            {"account_name": account, "account_key": key.reveal()},
+            transport=transport,
+            permit_redirects=False,
+            _additional_pipeline_policies=[_pinned_to(origin)],
+            **NO_RETRY,
+        )
 
     async def storage_ready(self) -> None:
         """Create the container on the first use by this process; NotYetError while storage doesn't answer."""
@@ -197,6 +222,7 @@ class Clients:
         chain: list[Any] = [_pinned_to(origin), policies.RequestIdPolicy(), policies.UserAgentPolicy("rekey")]
         if scope:
             chain.append(policies.AsyncBearerTokenCredentialPolicy(self.credential(plane), scope))
+            chain.append(_sent_in_time())  # getting a token may have taken long
         return AsyncPipelineClient(origin, policies=[*chain, policies.HttpLoggingPolicy()], **_transport())
 
     def _graph(self) -> "GraphServiceClient":
@@ -272,6 +298,20 @@ def _pinned_to(origin: str) -> "SansIOHTTPPolicy[Any, Any]":
             _refuse_elsewhere(origin, request.http_request.url)
 
     return PinnedOrigin()
+
+
+def _sent_in_time() -> "SansIOHTTPPolicy[Any, Any]":
+    from azure.core.pipeline.policies import SansIOHTTPPolicy
+
+    class SentInTime(SansIOHTTPPolicy[Any, Any]):
+        """Refuses a request that its sender wants sent by a certain time (option `send_until`, Unix time) or never."""
+
+        def on_request(self, request: Any) -> None:
+            until = request.context.options.pop("send_until", None)
+            if until is not None and time.time() > until:
+                raise NotYetError("too-late", "the request was held up for too long, and not sent")
+
+    return SentInTime()
 
 
 class _GraphTransport:

@@ -28,6 +28,10 @@ class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """Return the origin of the Key Vault of that name."""
         return f"https://{vault}.{self.vault_suffix}"
 
+    def blob_url(self, account: str) -> str:
+        """Return the origin of the blob service of the storage account of that name."""
+        return f"https://{account}.blob.{self.storage_suffix}"
+
 
 CLOUDS = {
     "public": Cloud(

@@ -48,7 +48,7 @@ class ResourceManager:
 
     async def get(self, path: str, api_version: str, *, role: str) -> Answer:
         """Read what is at an ARM id or below it; `role` is what a 403 says is missing."""
-        return await self._call("GET", path, api_version, role=role)
+        return await self._sent(self._request("GET", path, api_version), path, role)
 
     async def write(
         self,
@@ -62,8 +62,18 @@ class ResourceManager:
         repeatable: bool = True,
     ) -> Answer:
         """Write once. `repeatable=False`: a lost answer is an UnclearError. `if_match`: 412 is a NotYetError."""
-        headers = {"If-Match": if_match} if if_match else {}
-        return await self._call(method, path, api_version, body, role=role, headers=headers, repeatable=repeatable)
+        request = self._request(method, path, api_version, body)
+        if if_match:
+            request.headers["If-Match"] = if_match
+        return await self._sent(request, path, role, repeatable=repeatable)
+
+    async def ask_once(self, path: str, api_version: str, body: Any, *, role: str, send_until: float) -> Answer:
+        """POST what must never be repeated blindly: a lost answer is an UnclearError.
+
+        What can't be sent by `send_until` (Unix time) is not sent any more: a NotYetError.
+        """
+        request = self._request("POST", path, api_version, body)
+        return await self._sent(request, path, role, repeatable=False, send_until=send_until)
 
     async def may(self, arm_id: str, actions: "Sequence[str]", *, role: str) -> list[str]:
         """Return those of the actions that the app's identity is not allowed there."""
@@ -71,28 +81,21 @@ class ResourceManager:
         held = (await self.get(path, PERMISSIONS, role=role)).body.get("value", [])
         return [action for action in actions if not any(_allows(one, action) for one in held)]
 
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        api_version: str,
-        body: Any = None,
-        *,
-        role: str,
-        headers: dict[str, str] | None = None,
-        repeatable: bool = True,
-    ) -> Answer:
-        where = f"Azure Resource Manager, {path}"
-        request = HttpRequest(
+    def _request(self, method: str, path: str, api_version: str, body: Any = None) -> HttpRequest:
+        return HttpRequest(
             method,
             self._origin + path,
             params={"api-version": api_version},
-            headers={"Accept": "application/json", **(headers or {})},
+            headers={"Accept": "application/json"},
             json=body,
         )
-        forbidden = granting(role, path)
+
+    async def _sent(
+        self, request: HttpRequest, path: str, role: str, *, repeatable: bool = True, **options: Any
+    ) -> Answer:
+        where, forbidden = f"Azure Resource Manager, {path}", granting(role, path)
         with translated(where, repeatable=repeatable, forbidden=forbidden):
-            response = await self._client.send_request(request)
+            response = await self._client.send_request(request, **options)
         if response.status_code >= 300:
             raise of_status(
                 response.status_code,
