@@ -1,5 +1,6 @@
 """The templates as far as they can be judged without a compiler; each check is shown to notice a mistake."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,12 @@ def test_a_property_that_its_type_does_not_have_is_noticed(file: str, old: str, 
 def test_a_property_that_is_asked_for_in_vain_is_noticed(file: str, old: str, new: str) -> None:
     """What is read of a deployed resource is compared with its type as well."""
     assert types.unknown_properties(changed(file, old, new))
+
+
+def test_the_readme_says_what_every_file_and_parameter_is_for() -> None:
+    """Each template and each parameter of main.bicep has its place in infra/README.md, and nothing that is gone."""
+    readme = (INFRA / "README.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in readme.splitlines() if line.startswith("| `")]
+    named = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+    files = {str(path.relative_to(INFRA)) for path in FILES} | {"roles.json", "permissions.json"}
+    assert sorted(named) == sorted(files | set(Template(INFRA / "main.bicep").parameters))
