@@ -20,6 +20,7 @@ CREDENTIAL_KINDS: Mapping[str, str] = MappingProxyType(
 CONSUMER_KINDS: Mapping[str, str] = MappingProxyType(
     {
         "azdo-service-connection": "rekey.consumers.azdo_service_connection:AzdoServiceConnection",
+        "azdo-variable-group": "rekey.consumers.azdo_variable_group:AzdoVariableGroup",
     }
 )
 
