@@ -30,8 +30,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def granting(role: str, arm_id: str) -> str:
-    """Return the command that gives the app's identity a role on a resource."""
-    return f"az role assignment create --assignee <identity> --role '{role}' --scope {arm_id}"
+    """Return the command that gives the app's identity a role on a resource, also for a path below it."""
+    resource = "/".join(arm_id.split("/")[:9])
+    return f"az role assignment create --assignee <identity> --role '{role}' --scope {resource}"
 
 
 def right(role: str, needed_for: str) -> Permission:
