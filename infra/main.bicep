@@ -122,6 +122,10 @@ param auditRetentionDays int = 180
 @description('Redundancy of Rekey\'s storage account, which holds the evidence; Standard_LRS where a region has no zones.')
 param storageSku string = 'Standard_ZRS'
 
+@description('Instances that are always there for the durable engine: Microsoft recommends 1 against cold starts, which no rotation minds.')
+@minValue(0)
+param alwaysReadyInstances int = 0
+
 @description('A subnet delegated to Microsoft.App/environments, by its ARM id, for outbound traffic; empty: none.')
 param subnetId string = ''
 
@@ -253,6 +257,7 @@ module functionApp 'app/function-app.bicep' = {
     storageAccountName: storage.outputs.name
     deploymentContainer: storage.outputs.deploymentContainer
     applicationInsightsConnectionString: monitoring.outputs.connectionString
+    alwaysReadyInstances: alwaysReadyInstances
     subnetId: subnetId
     publicNetworkAccess: apiPublicNetworkAccess
     authClientId: operatorApiClientId

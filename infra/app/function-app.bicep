@@ -10,12 +10,13 @@ param identityClientId string
 @description('ARM ids of the identities of single planes.')
 param moreIdentityIds string[]
 
-@description('Rekey\'s storage account, in this resource group.')
+@description('Name of Rekey\'s storage account.')
 param storageAccountName string
 
 @description('The blob container that the package is deployed to.')
 param deploymentContainer string
 param applicationInsightsConnectionString string
+param alwaysReadyInstances int
 
 @description('ARM id of the subnet for outbound traffic; empty: none.')
 param subnetId string
@@ -33,9 +34,7 @@ param authClients string[]
 @description('The settings that Rekey\'s own code reads.')
 param rekeySettings object
 
-resource storage 'Microsoft.Storage/storageAccounts@2026-04-01' existing = {
-  name: storageAccountName
-}
+var blobService = 'https://${storageAccountName}.blob.${environment().suffixes.storage}'
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: 'plan-${name}'
@@ -76,7 +75,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       deployment: {
         storage: {
           type: 'blobContainer'
-          value: '${storage.properties.primaryEndpoints.blob}${deploymentContainer}'
+          value: '${blobService}/${deploymentContainer}'
           authentication: {
             type: 'UserAssignedIdentity'
             userAssignedIdentityResourceId: identityId
@@ -90,6 +89,12 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       scaleAndConcurrency: {
         instanceMemoryMB: 2048
         maximumInstanceCount: 40
+        alwaysReady: alwaysReadyInstances == 0 ? [] : [
+          {
+            name: 'durable'
+            instanceCount: alwaysReadyInstances
+          }
+        ]
       }
     }
   }
@@ -97,7 +102,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
 
 // By service addresses, not by AzureWebJobsStorage__accountName: the host takes that for an account in the public cloud.
 var hostSettings = {
-  AzureWebJobsStorage__blobServiceUri: 'https://${storageAccountName}.blob.${environment().suffixes.storage}'
+  AzureWebJobsStorage__blobServiceUri: blobService
   AzureWebJobsStorage__queueServiceUri: 'https://${storageAccountName}.queue.${environment().suffixes.storage}'
   AzureWebJobsStorage__tableServiceUri: 'https://${storageAccountName}.table.${environment().suffixes.storage}'
   AzureWebJobsStorage__credential: 'managedidentity'

@@ -1,11 +1,12 @@
 """What a compiler would refuse: names nobody declared, modules called wrongly, names that aren't known beforehand."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from tree_sitter import Node
 
-from tests.infra.bicep_source import Declaration, Template, parts, source, walk
+from tests.infra.bicep_source import Declaration, Expression, Template, Value, parts, source, walk
 
 FUNCTIONS = frozenset(
     {
@@ -44,6 +45,7 @@ https://learn.microsoft.com/azure/azure-resource-manager/bicep/bicep-functions.
 DECORATORS = frozenset({"allowed", "description", "maxLength", "maxValue", "minLength", "minValue"})
 _MODULE_KEYS = frozenset({"name", "scope", "params", "dependsOn"})
 _RUNTIME = frozenset({"properties", "outputs", "identity"})
+_LITERALS = {bool: "bool", int: "int", str: "string", list: "array", dict: "object"}
 _NAMED = ("parameter", "variable", "resource", "module")
 
 
@@ -102,6 +104,7 @@ def bad_calls(template: Template) -> list[str]:
         given = module.body.get("params", {})
         assert isinstance(given, dict)
         found += mismatches(module.symbol, set(given), Template(target))
+        found += _wrong_types(template, module.symbol, given, Template(target))
     return found + _bad_outputs(template)
 
 
@@ -136,6 +139,29 @@ def orphans(template: Template) -> list[str]:
             if symbol not in template.resources or template.resources[symbol].type != above:
                 found.append(f"{one.symbol}: {last} needs a parent of type {above}")
     return found
+
+
+def _wrong_types(template: Template, caller: str, given: dict[str, Value], callee: Template) -> list[str]:
+    """What is given as it stands, or as a parameter or output of a declared type, is held to the parameter's type."""
+    found = []
+    for name in set(given) & set(callee.parameters):
+        wanted, got = callee.parameters[name].type, _type(template, given[name])
+        if got and got != wanted and not (got == "array" and wanted.endswith("[]")):
+            found.append(f"{caller}: {name} is {got}, and {callee.path.name} wants {wanted}")
+    return found
+
+
+def _type(template: Template, given: Value) -> str:
+    """Return the type of a value, "" where it isn't obvious."""
+    if isinstance(given, Expression):
+        if given.text in template.parameters:
+            return template.parameters[given.text].type
+        output = re.fullmatch(r"(\w+)\.outputs\.(\w+)", given.text)
+        if output and output[1] in template.modules:
+            target = template.path.parent / template.modules[output[1]].kind
+            return Template(target).output_types.get(output[2], "") if target.is_file() else ""
+        return "string" if given.node.type == "string" else ""
+    return _LITERALS.get(type(given), "")
 
 
 def _bad_outputs(template: Template) -> list[str]:

@@ -99,6 +99,11 @@ class Template:
         return {source(parts(n)[0]): parts(n)[-1] for n in self.statements("output_declaration")}
 
     @cached_property
+    def output_types(self) -> dict[str, str]:
+        """The type of each output, as written."""
+        return {source(parts(n)[0]): source(parts(n)[1]) for n in self.statements("output_declaration")}
+
+    @cached_property
     def types(self) -> set[str]:
         """The names of user-defined types."""
         return {source(parts(n)[0]) for n in self.statements("type_declaration")}

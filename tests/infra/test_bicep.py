@@ -7,7 +7,7 @@ import pytest
 
 from tests.infra import bicep_rules as rules
 from tests.infra import bicep_types as types
-from tests.infra.bicep_source import Template
+from tests.infra.bicep_source import Expression, Template, Value
 
 INFRA = Path(__file__).parents[2] / "infra"
 FILES = sorted(INFRA.rglob("*.bicep"))
@@ -48,6 +48,32 @@ def test_every_resource_is_what_its_type_allows(path: Path) -> None:
     template = Template(path)
     assert [f for resource in template.resources.values() for f in types.findings(resource)] == []
     assert types.unknown_properties(template) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_no_deployments_name_is_too_long(path: Path) -> None:
+    """With the longest names that may be given, each module's deployment has at most 64 characters."""
+    for module in Template(path).modules.values():
+        assert len(longest(module.body["name"])) <= 64
+
+
+def longest(name: Value) -> str:
+    """Return an interpolated name as long as it may get."""
+    text = name.text.strip("'") if isinstance(name, Expression) else str(name)
+    for part, length in LENGTHS.items():
+        text = text.replace(f"${{{part}}}", "x" * length)
+    assert "${" not in text
+    return text
+
+
+LENGTHS = {"environmentName": 20, "region": 18, "name": 24, "target.name": 24, "uniqueString(id)": 13}
+"""Of a deployment's name, the longest name of a region, a vault's name, and what uniqueString returns."""
+
+
+def test_a_name_that_may_get_too_long_is_noticed() -> None:
+    """The longest name is made of the longest parts."""
+    module = Template(INFRA / "app" / "vault.bicep").modules["eventSubscription"]
+    assert len(longest(module.body["name"])) == 64
 
 
 def test_every_file_is_part_of_the_deployment() -> None:
@@ -97,6 +123,10 @@ def test_a_broken_file_is_noticed(file: str, old: str, new: str) -> None:
         ("unused", "app/mail.bicep", "param tags object", "param tags object\nparam more string", "nothing uses more"),
         ("calls", "main.bicep", "    sku: storageSku\n", "", "storage: storage.bicep needs sku"),
         ("calls", "main.bicep", "sku: storageSku", "sku: storageSku\n    size: 1", "has no parameter size"),
+        ("calls", "main.bicep", "sku: storageSku", "sku: 1", "sku is int, and storage.bicep wants string"),
+        ("calls", "main.bicep", "retentionDays: logRetentionDays", "retentionDays: mailDomain", "is string, and"),
+        ("calls", "main.bicep", "subnetId: subnetId", "subnetId: mail.outputs.customDomainRecords", "is object, and"),
+        ("calls", "main.bicep", "authClients: operatorApiClients", "authClients: '${mailDomain}'", "is string, and"),
         ("calls", "main.bicep", "'app/mail.bicep'", "'app/mails.bicep'", "there is no file app/mails.bicep"),
         ("calls", "main.bicep", "mail.outputs.sender", "mail.outputs.from", "has no outputs.from"),
         ("calls", "main.bicep", "storage.outputs.name", "storage.name", "has no name"),
