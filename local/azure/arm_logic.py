@@ -98,16 +98,10 @@ class Workflows:
             check(document)
         except InvalidTemplateError as reason:
             raise ValueError(f"{at}: {reason}") from None
-        return Workflow(
-            seed.subscription,
-            seed.resource_group,
-            name,
-            cleaned(document),
-            self._cloud.clock.now(),
-            self._next_version(),
-            seed.hides,
-            seed.has_etag,
-        )
+        now, group = self._cloud.clock.now(), seed.resource_group
+        made = Workflow(seed.subscription, group, name, {}, now, "", seed.hides, seed.has_etag)
+        made.replace(cleaned(document), now, self._next_version())
+        return made
 
     def _value(self, given: str | PasswordOf, at: str) -> str:
         if isinstance(given, str):
@@ -136,7 +130,7 @@ class Workflows:
         if workflow is None:
             at = request.path_params
             now = self._cloud.clock.now()
-            workflow = Workflow(at["subscription"], at["group"], at["name"], document, now, "")
+            workflow = Workflow(at["subscription"], at["group"], at["name"], {}, now, "")
         elif document["location"].replace(" ", "").lower() != workflow.document["location"].replace(" ", "").lower():
             raise error(409, "InvalidResourceLocation", f"The resource '{workflow.name}' already exists elsewhere.")
         elif workflow.etag and request.headers.get("if-match", workflow.etag) not in {workflow.etag, "*"}:

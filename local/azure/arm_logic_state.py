@@ -61,7 +61,9 @@ class Workflow:
         return f'"{self.version}"' if self.has_etag else ""
 
     def replace(self, document: dict[str, Any], now: datetime, version: str) -> None:
-        """Take another document in place of the one there is; what it leaves out is gone."""
+        """Take another document in place of the one there is; what it leaves out is gone, ids of identities aside."""
+        if identity := document.get("identity"):
+            document = {**document, "identity": _with_ids(identity, self.document.get("identity") or {})}
         self.document, self.changed, self.version = document, now, version
         self.writes += 1
 
@@ -100,18 +102,16 @@ class Workflow:
             if name not in secure:
                 shown[name] = copy.deepcopy(given)
             elif self.hides != "absent":
-                shown[name] = {"value": ""} if self.hides == "empty" else {"type": "SecureString"}
+                without = {k: v for k, v in given.items() if k != "value"}
+                shown[name] = {**without, "value": ""} if self.hides == "empty" else without
         return shown
 
 
 def cleaned(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a PUT's document without the service's own fields, and with what the service adds."""
+    """Return a PUT's document without the service's own fields, and with the state that it has unless it says."""
     kept = {k: v for k, v in copy.deepcopy(document).items() if k not in OWN_FIELDS}
     properties = {k: v for k, v in kept["properties"].items() if k not in OWN_PROPERTIES}
-    kept["properties"] = {"state": "Enabled", "parameters": {}, **properties}
-    if "SystemAssigned" in str((kept.get("identity") or {}).get("type")):
-        kept["identity"] = {"principalId": str(uuid.uuid4()), "tenantId": str(uuid.uuid4()), **kept["identity"]}
-    return kept
+    return {**kept, "properties": {"state": "Enabled", "parameters": {}, **properties}}
 
 
 def check(document: dict[str, Any]) -> None:
@@ -140,6 +140,17 @@ def check(document: dict[str, Any]) -> None:
 def secure_parameters(document: dict[str, Any]) -> set[str]:
     """Return the names of the parameters whose values are hidden."""
     return {name for name, one in _declared(document).items() if str(one.get("type")).lower() in SECURE}
+
+
+def _with_ids(identity: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
+    """Return an identity with the service's ids: those it had, new ones for what is new."""
+    told = {**identity}
+    if "SystemAssigned" in str(identity.get("type")):
+        told |= {name: old.get(name) or str(uuid.uuid4()) for name in ("principalId", "tenantId")}
+    if assigned := identity.get("userAssignedIdentities"):
+        known = old.get("userAssignedIdentities") or {}
+        told["userAssignedIdentities"] = {n: known.get(n) or {"principalId": str(uuid.uuid4())} for n in assigned}
+    return told
 
 
 def _declared(document: dict[str, Any]) -> dict[str, Any]:
