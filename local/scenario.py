@@ -92,15 +92,18 @@ class Scenario:
         }
         return {"vaults": {self.vault: {"secrets": {self.secret: version}}}}
 
-    def settings(self, description: dict[str, Any], identity: str, client_id: str, storage: str) -> dict[str, str]:
-        """Return the app's settings for this company in the simulated Azure that `description` describes."""
-        urls = description["urls"]
-        suffix = f"localhost:{description['port']}"
-        scope = {
+    def scope(self, client_id: str) -> dict[str, Any]:
+        """Return what the vault's secrets may name."""
+        return {
             "vaults": [self.vault],
             "applications": [client_id],
             "organizations": {self.organization: [self.project]},
         }
+
+    def settings(self, description: dict[str, Any], identity: str, client_id: str, storage: str) -> dict[str, str]:
+        """Return the app's settings for this company in the simulated Azure that `description` describes."""
+        urls = description["urls"]
+        suffix = f"localhost:{description['port']}"
         return {
             "FUNCTIONS_WORKER_RUNTIME": "python",
             "AZURE_FUNCTIONS_DURABLE_STRICT_TYPING": "1",
@@ -119,12 +122,13 @@ class Scenario:
                     "azure_devops": urls["azuredevops"],
                     "azure_devops_release": urls["azuredevops_release"],
                     "mail_suffix": f"communication.{suffix}",
+                    "storage_suffix": f"storage.{suffix}",
                 }
             ),
             "REKEY_DEPLOYMENT": "local",
             "REKEY_TENANT_ID": description["tenant"],
             "REKEY_IDENTITY_CLIENT_ID": identity,
-            "REKEY_SCOPES": json.dumps([scope]),
+            "REKEY_SCOPES": json.dumps([self.scope(client_id)]),
             "REKEY_STAGING_VAULT": self.staging,
             "REKEY_OPERATORS": self.operator,
             "REKEY_MAIL_DOMAINS": "contoso.example",

@@ -83,8 +83,9 @@ class Company:
         return [(r["method"], r["path"]) for r in answer.body["requests"] if r["service"] == service]
 
     def delay(self, seconds: float) -> None:
-        """Let new passwords be refused for that long."""
-        self.azure.cloud.switches.set({"service": "entra", "propagation": {"seconds": seconds}})
+        """Let new passwords and keys be refused for that long."""
+        for service in ("entra", "storage-account"):
+            self.azure.cloud.switches.set({"service": service, "propagation": {"seconds": seconds}})
 
     def settle(self, seconds: float) -> None:
         """Let that time pass in the simulated Azure."""

@@ -1,0 +1,82 @@
+"""The same small company, with another managed secret: a key of a storage account, alone or in a connection string."""
+
+import functools
+import secrets
+from dataclasses import dataclass, field
+from typing import Any, Literal, override
+
+from local.azure.arm_storage_state import new_key
+from local.scenario import Scenario
+
+SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
+
+
+@dataclass(frozen=True)
+class StorageScenario(Scenario):
+    """What is seeded: an account whose key1 is in use. `form` is how the secret holds it.
+
+    `sample_tags`: the tags of Microsoft's own rotation samples, in place of Rekey's.
+    """
+
+    form: Literal["key", "connection-string"] = "connection-string"
+    sample_tags: bool = False
+    account: str = field(default_factory=lambda: f"shop{secrets.token_hex(3)}")
+    resource_group: str = "shop"
+    roles: tuple[str, ...] = ("Reader", "Storage Account Key Operator Service Role")
+
+    @functools.cached_property
+    def key(self) -> str:
+        """The key that is in use before the rotation."""
+        return new_key(self.canary)
+
+    @property
+    def account_id(self) -> str:
+        """The account's ARM id."""
+        group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{self.resource_group}"
+        return f"{group}/providers/Microsoft.Storage/storageAccounts/{self.account}"
+
+    def dressed(self, key: str) -> str:
+        """Return what the secret holds while that key is the one in use."""
+        if self.form == "key":
+            return key
+        start = f"DefaultEndpointsProtocol=https;AccountName={self.account}"
+        return f"{start};AccountKey={key};EndpointSuffix=core.windows.net"
+
+    @override
+    def people_and_machines(self) -> dict[str, Any]:
+        """Return the seed document of everything but the secret."""
+        account = {
+            "resource_group": self.resource_group,
+            "keys": {"key1": {"value": self.key, "age_days": 160}, "key2": {"age_days": 340}},
+        }
+        roles = [{"identity": "rekey", "role": role, "scope": self.account_id} for role in self.roles]
+        return super().people_and_machines() | {"storage_accounts": {self.account: account}, "role_assignments": roles}
+
+    @override
+    def managed_secret(self, client_id: str, azure_devops: str) -> dict[str, Any]:
+        """Return the seed document of the secret."""
+        version = {
+            "value": self.dressed(self.key),
+            "expires_in_days": self.expires_in_days,
+            "age_days": 160,
+            "tags": {
+                **(self._sample_tags() if self.sample_tags else self._tags()),
+                "rekey-owners": self.owner,
+                "rekey-notify": self.third_party,
+                "rekey-grace": self.grace,
+                **({"rekey-adopt": "true"} if self.adopt else {}),
+                **self.tags,
+            },
+        }
+        return {"vaults": {self.vault: {"secrets": {self.secret: version}}}}
+
+    @override
+    def scope(self, client_id: str) -> dict[str, Any]:
+        """Return what the vault's secrets may name."""
+        return {**super().scope(client_id), "resources": [self.account_id]}
+
+    def _tags(self) -> dict[str, str]:
+        return {"rekey-credential": f"storage-account-key:{self.account_id}", "rekey-lifetime": "P180D"}
+
+    def _sample_tags(self) -> dict[str, str]:
+        return {"CredentialId": "key1", "ProviderAddress": self.account_id, "ValidityPeriodDays": "180"}
