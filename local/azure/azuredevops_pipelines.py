@@ -101,10 +101,16 @@ class Pipelines:
         return JSONResponse(errors.listed([_as_definition(call, one) for one in found]))
 
     async def _definition(self, call: Call) -> Response:
-        return JSONResponse(_as_definition(call, _found(call)))
+        """Return a pipeline with what a list of them leaves out."""
+        pipeline = _found(call)
+        whole = {
+            "process": {"type": 2 if pipeline.kind == "yaml" else 1},
+            "repository": {"type": "TfsGit", "defaultBranch": pipeline.branches[0]},
+        }
+        return JSONResponse({**_as_definition(call, pipeline), **whole})
 
     async def _builds(self, call: Call) -> Response:
-        """Return runs by `definitions` and `branchName`, at most `$top`, newest first whatever `queryOrder` says."""
+        """Return runs by `definitions`, `branchName` and `reasonFilter`, at most `$top`, newest first in any case."""
         query, now = call.request.query_params, self._cloud.clock.now()
         wanted = {value for value in query.get("definitions", "").split(",") if value}
         found = [
@@ -112,7 +118,7 @@ class Pipelines:
             for pipeline in _visible(call, call.project)
             if not wanted or str(pipeline.id) in wanted
             for run in pipeline.runs.values()
-            if query.get("branchName", run.branch) == run.branch
+            if query.get("branchName", run.branch) == run.branch and query.get("reasonFilter", run.reason) == run.reason
         ]
         newest = sorted(found, key=lambda pair: -pair[1].id)[: int(query.get("$top", "1000"))]
         return JSONResponse(errors.listed([_as_build(call, *pair, now) for pair in newest]))
@@ -193,7 +199,6 @@ def _as_definition(call: Call, pipeline: Pipeline) -> dict[str, Any]:
         "type": "build",
         "queueStatus": pipeline.status,
         "revision": 1,
-        "process": {"type": 2 if pipeline.kind == "yaml" else 1},
         "project": {"id": project.id, "name": project.name},
     }
 
@@ -206,7 +211,7 @@ def _as_build(call: Call, pipeline: Pipeline, run: Run, now: datetime) -> dict[s
         "status": "completed" if run.over(now) else "inProgress",
         **end,
         "queueTime": run.queued.isoformat(),
-        "reason": "manual",
+        "reason": run.reason,
         "sourceBranch": run.branch,
         "definition": {"id": pipeline.id, "name": pipeline.name},
         "requestedFor": {"id": run.by},

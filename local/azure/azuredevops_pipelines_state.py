@@ -35,6 +35,7 @@ class Run:
     result: str
     by: str
     """Object id of who queued it."""
+    reason: str = "manual"
 
     def ends(self) -> datetime:
         """Return when it is over."""
