@@ -36,6 +36,7 @@ from activities import (
     update_consumer,
     verify_credential,
 )
+from activities import blueprint as steps
 from orchestrators import deliver_notices, purge_history, reconcile, rotate_due, rotate_secret, switch_consumer
 from rekey.settings import settings
 from triggers import inventory_api, key_vault_events, operator_api, planning_api, schedules
@@ -44,14 +45,7 @@ settings()  # a setting that can't be used stops the app here, with a sentence t
 
 app = df.DFApp()
 
-for part in (
-    key_vault_events,
-    operator_api,
-    inventory_api,
-    planning_api,
-    schedules,
-    rotate_secret,
-    switch_consumer,
+STEPS = (
     read_policy,
     open_record,
     preflight,
@@ -68,7 +62,6 @@ for part in (
     undo_generation,
     close_record,
     start_rotation,
-    reconcile,
     list_places,
     find_secrets,
     find_staged,
@@ -76,17 +69,30 @@ for part in (
     find_stuck,
     find_waiting,
     sum_up_night,
-    purge_history,
     purge_instances,
-    rotate_due,
     begin_sweep,
     find_due,
     plan_starts,
     start_due,
     end_sweep,
     start_alone,
-    deliver_notices,
     sort_outbox,
     deliver_mail,
+)
+"""Every activity; imported, each is registered with the blueprint that they share."""
+
+for part in (
+    key_vault_events,
+    operator_api,
+    inventory_api,
+    planning_api,
+    schedules,
+    rotate_secret,
+    switch_consumer,
+    reconcile,
+    purge_history,
+    rotate_due,
+    deliver_notices,
+    steps,
 ):
     app.register_functions(part.blueprint)

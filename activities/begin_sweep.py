@@ -1,12 +1,9 @@
 """Step begin_sweep: which vaults there are to look at, and nothing is left of earlier sweeps."""
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.step import Desk, run_unrecorded
 from rekey import names
 from rekey.model.sweep import Begun, OfSweep
-
-blueprint = df.Blueprint()
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.BEGIN_SWEEP)

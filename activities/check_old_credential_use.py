@@ -1,12 +1,9 @@
 """Step check_old_credential_use: is anybody still using the old credential. Not looked at yet, and said so."""
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.step import Desk, run_step
 from rekey import names
 from rekey.model import UseCheck, Walk
-
-blueprint = df.Blueprint()
 
 NOT_CHECKED = (
     "Whether anybody still uses the old credential was not checked: this version of Rekey doesn't read the vault's "

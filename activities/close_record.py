@@ -1,12 +1,9 @@
 """Step close_record: the evidence ends with the result."""
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.step import Desk, run_step
 from rekey import names
 from rekey.model import Walk
-
-blueprint = df.Blueprint()
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.CLOSE_RECORD)

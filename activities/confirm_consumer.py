@@ -1,13 +1,10 @@
 """Step confirm_consumer: a consumer isn't done until it is confirmed, as strongly as its service allows."""
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.handover import OfWalk, target_of
 from activities.step import Desk, run_step
 from rekey import names
 from rekey.model import ConsumerResult, Walk
-
-blueprint = df.Blueprint()
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.CONFIRM_CONSUMER)

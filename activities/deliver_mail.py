@@ -3,15 +3,13 @@
 import time
 from collections.abc import Callable
 
-import azure.durable_functions as df
 import msgspec
 
+from activities.blueprint import blueprint
 from activities.step import Desk, run_unrecorded
 from rekey import names
 from rekey.errors import PermanentError
 from rekey.model import Delivered, Parcel
-
-blueprint = df.Blueprint()
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.DELIVER_MAIL)

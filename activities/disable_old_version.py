@@ -1,13 +1,10 @@
 """Step disable_old_version: the version that was current can't be read any more; its credential still works."""
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.step import Desk, run_step
 from rekey import names
 from rekey.errors import PermanentError
 from rekey.model import Walk
-
-blueprint = df.Blueprint()
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.DISABLE_OLD_VERSION)

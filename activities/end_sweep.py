@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.step import Desk, run_unrecorded
 from rekey import names
 from rekey.model import Finding
@@ -12,8 +11,6 @@ from rekey.model.sweep import Ended, Ending
 
 if TYPE_CHECKING:
     from rekey.sweep import Due, NotStarted
-
-blueprint = df.Blueprint()
 
 MOST = 300
 """Findings in one mail; the rest is counted."""

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.step import Desk, run_unrecorded
 from rekey import names
 from rekey.model import Finding
@@ -15,8 +14,6 @@ from rekey.model.sweep import Look, Looked
 if TYPE_CHECKING:
     from rekey.inventory import Item
     from rekey.sweep import Due, Found
-
-blueprint = df.Blueprint()
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.FIND_DUE)

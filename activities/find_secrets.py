@@ -4,8 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.looking import VAULT
 from activities.step import Desk, run_unrecorded
 from rekey import names
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
     from rekey.inventory import Item
     from rekey.reconcile.memory import Memory
-
-blueprint = df.Blueprint()
 
 MOST_LOOKS = 500
 """Secrets whose versions one activity looks through, one after the other: the vault takes 4,000 requests in 10 s."""

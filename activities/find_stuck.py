@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import azure.durable_functions as df
 
+from activities.blueprint import blueprint
 from activities.looking import ledger, night
 from activities.step import Desk, run_unrecorded
 from rekey import names
@@ -11,8 +12,6 @@ from rekey.model.night import Looked, Part
 
 if TYPE_CHECKING:
     from rekey.operator_view import Instance
-
-blueprint = df.Blueprint()
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.FIND_STUCK_ROTATIONS)

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.looking import ledger
 from activities.step import Desk, run_unrecorded
 from rekey import names
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from azure.storage.queue.aio import QueueClient
 
     from rekey.notices.outbox import Waiting
-
-blueprint = df.Blueprint()
 
 LATE = timedelta(days=1)
 

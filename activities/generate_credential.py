@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.step import Desk, run_step
 from rekey import names
 from rekey.due import new_end
@@ -19,8 +18,6 @@ from rekey.model import Issued, Walk
 
 if TYPE_CHECKING:
     from rekey.ports import NewCredential
-
-blueprint = df.Blueprint()
 
 READS_LAG = 10.0
 """Seconds: after a lost answer, what was made may not be listed any sooner."""

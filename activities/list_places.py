@@ -1,12 +1,9 @@
 """Step list_places: where the nightly check looks; what earlier nights kept is removed."""
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.step import Desk, run_unrecorded
 from rekey import names
 from rekey.model.night import Night, Places
-
-blueprint = df.Blueprint()
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.LIST_PLACES)

@@ -1,13 +1,11 @@
 """Step notify_owners: people are told; mail that fails never blocks a rotation."""
 
-import azure.durable_functions as df
 import msgspec
 
+from activities.blueprint import blueprint
 from activities.step import Desk, run_telling
 from rekey import names
 from rekey.model import Notice, Telling, Told
-
-blueprint = df.Blueprint()
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.NOTIFY_OWNERS)

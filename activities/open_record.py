@@ -1,12 +1,9 @@
 """Step open_record: the evidence begins before the first side effect."""
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.step import Desk, run_step
 from rekey import names
 from rekey.model import Walk
-
-blueprint = df.Blueprint()
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.OPEN_RECORD)

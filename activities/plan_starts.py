@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.step import Desk, run_unrecorded
 from rekey import names
 from rekey.model.sweep import Planned, Round
@@ -12,8 +11,6 @@ from rekey.model.sweep import Planned, Round
 if TYPE_CHECKING:
     from rekey.pace import Cost
     from rekey.sweep import Due, Sweeps
-
-blueprint = df.Blueprint()
 
 A_FEW = 10
 """Up to so many rotations tell their owners in mails of their own, more are told in digests."""

@@ -4,11 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import azure.durable_functions as df
 
+from activities.blueprint import blueprint
 from activities.step import Desk, run_unrecorded
 from rekey import names
 from rekey.model.purge import Purge, Purged
-
-blueprint = df.Blueprint()
 
 BATCH = 200
 """Instances purged by one activity: three questions each."""

@@ -1,12 +1,9 @@
 """Step read_decisions: what operators decided about this rotation, as its record has it."""
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.step import Desk, run_unrecorded
 from rekey import names
 from rekey.model import Decided, DecisionKind, Walk
-
-blueprint = df.Blueprint()
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.READ_DECISIONS)

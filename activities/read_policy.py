@@ -1,12 +1,9 @@
 """Step read_policy: is there anything to do for this secret, and what exactly."""
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.step import Desk, run_unrecorded
 from rekey import names
 from rekey.model import Question, Reading
-
-blueprint = df.Blueprint()
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.READ_POLICY)

@@ -1,13 +1,10 @@
 """Step retire_old_credential: the old credential, and whatever a dead attempt of this rotation left, stops working."""
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.new_value import issued_of
 from activities.step import Desk, run_step
 from rekey import names
 from rekey.model import Retired, Walk
-
-blueprint = df.Blueprint()
 
 LEFT_ALONE = (
     "Which credential the old version held could not be proved, so it was left alone and works until it expires."

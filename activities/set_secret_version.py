@@ -4,8 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.new_value import issued_of, new_value
 from activities.step import Desk, run_step
 from rekey import names
@@ -15,8 +14,6 @@ from rekey.secret_value import SecretValue
 
 if TYPE_CHECKING:
     from rekey.vault import Version
-
-blueprint = df.Blueprint()
 
 READ_BACK_PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds before each look: another attempt would write another version, if only of the very same password."""

@@ -2,13 +2,10 @@
 
 import asyncio
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.step import Desk, run_unrecorded
 from rekey import names
 from rekey.model import Parcel, Sorted, Sorting
-
-blueprint = df.Blueprint()
 
 MOST = 500
 """Parcels in one answer, which the task hub keeps; what is cut off is found again."""

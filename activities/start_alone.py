@@ -2,13 +2,12 @@
 
 import azure.durable_functions as df
 
+from activities.blueprint import blueprint
 from activities.handing_over import outcome_of
 from rekey import names
 from rekey.model import decode
 from rekey.model.request import Alone
 from rekey.starting import start_alone
-
-blueprint = df.Blueprint()
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.START_ALONE)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import azure.durable_functions as df
 
+from activities.blueprint import blueprint
 from activities.step import Desk, run_unrecorded
 from rekey import names
 from rekey.model import Reason, RotationRequest
@@ -18,7 +19,6 @@ from rekey.starting import DurableClient, start_rotation
 if TYPE_CHECKING:
     from rekey.sweep import Due
 
-blueprint = df.Blueprint()
 _log = logging.getLogger(__name__)
 
 REQUESTED_BY = "nightly sweep"

@@ -2,12 +2,11 @@
 
 import azure.durable_functions as df
 
+from activities.blueprint import blueprint
 from activities.handing_over import outcome_of
 from rekey import names
 from rekey.model import RotationRequest
 from rekey.starting import start_rotation
-
-blueprint = df.Blueprint()
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.START_ROTATION)

@@ -1,12 +1,9 @@
 """Step sum_up_night: the night in one notice, each finding with the day since when it has been there."""
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.step import Desk, run_unrecorded
 from rekey import names
 from rekey.model.night import Summed, Summing
-
-blueprint = df.Blueprint()
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.SUM_UP_NIGHT)

@@ -2,14 +2,11 @@
 
 from uuid import uuid4
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.step import Desk, run_step
 from rekey import names
 from rekey.errors import PermanentError
 from rekey.model import Published, Rotation, Undone, Walk
-
-blueprint = df.Blueprint()
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.UNDO_GENERATION)

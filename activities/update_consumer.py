@@ -1,13 +1,10 @@
 """Step update_consumer: one consumer gets the new value, under the lease of its object."""
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.handover import OfWalk, target_of
 from activities.step import Desk, run_step
 from rekey import names
 from rekey.model import Walk
-
-blueprint = df.Blueprint()
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.UPDATE_CONSUMER)

@@ -2,14 +2,11 @@
 
 import asyncio
 
-import azure.durable_functions as df
-
+from activities.blueprint import blueprint
 from activities.new_value import new_value
 from activities.step import Desk, run_step
 from rekey import names
 from rekey.model import Walk
-
-blueprint = df.Blueprint()
 
 IN_A_ROW = 2
 APART = 1.0
