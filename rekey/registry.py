@@ -19,6 +19,7 @@ CREDENTIAL_KINDS: Mapping[str, str] = MappingProxyType(
 
 CONSUMER_KINDS: Mapping[str, str] = MappingProxyType(
     {
+        "app-setting": "rekey.consumers.app_setting:AppSetting",
         "azdo-pipeline": "rekey.consumers.azdo_pipeline:AzdoPipeline",
         "azdo-service-connection": "rekey.consumers.azdo_service_connection:AzdoServiceConnection",
         "azdo-variable-group": "rekey.consumers.azdo_variable_group:AzdoVariableGroup",
