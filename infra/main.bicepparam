@@ -1,4 +1,4 @@
-// An example to copy: every value that is not read from the environment is somebody else's.
+// An example: edit it, or copy it for each environment.
 using 'main.bicep'
 
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', 'prod')
