@@ -1,4 +1,4 @@
-"""How outbox and markers write blobs that are never overwritten, and what storage errors mean to them."""
+"""How small blobs are written, read and listed, some of them once only, and what storage's errors mean."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ async def create(container: "ContainerClient", name: str, body: bytes, metadata:
             body, match_condition=MatchConditions.IfMissing, metadata=metadata
         )
     except ResourceExistsError as error:
-        if _code(error) != "BlobAlreadyExists":  # a container that is being deleted is a 409 too
+        if code_of(error) != "BlobAlreadyExists":  # a container that is being deleted is a 409 too
             raise
         return False
     return True
@@ -39,8 +39,30 @@ async def delete(container: "ContainerClient", name: str) -> None:
     try:
         await container.get_blob_client(name).delete_blob()
     except ResourceNotFoundError as error:
-        if _code(error) != "BlobNotFound":
+        if code_of(error) != "BlobNotFound":
             raise
+
+
+async def write_json(container: "ContainerClient", name: str, value: object, what: str) -> None:
+    """Write a blob, in place of what is there; errors name `what`."""
+    with translated(what):
+        await container.get_blob_client(name).upload_blob(msgspec.json.encode(value), overwrite=True)
+
+
+async def read_json[T](container: "ContainerClient", name: str, kind: type[T], what: str) -> T | None:
+    """Return what a blob holds, None if there is none; errors name `what`."""
+    with translated(what):
+        try:
+            blob = await container.get_blob_client(name).download_blob()
+            return msgspec.json.decode(await blob.readall(), type=kind)
+        except ResourceNotFoundError:
+            return None
+
+
+async def names_under(container: "ContainerClient", prefix: str, what: str) -> list[str]:
+    """Return the names of the blobs that begin with `prefix`; errors name `what`."""
+    with translated(what):
+        return [blob.name async for blob in container.list_blobs(name_starts_with=prefix)]
 
 
 @contextmanager
@@ -50,7 +72,7 @@ def translated(what: str) -> Iterator[None]:
         yield
     except HttpResponseError as error:
         status = error.status_code or 0
-        if status in _PASSES or not 400 <= status < 500 or not _code(error):
+        if status in _PASSES or not 400 <= status < 500 or not code_of(error):
             # Storage names a code of its own with every refusal: one that has none came torn, or from somebody else.
             raise NotYetError("storage-busy", f"{what}: storage answered {status}") from None
         advice = _WHAT_TO_DO.get(status, "Check the app's storage account.")
@@ -61,6 +83,6 @@ def translated(what: str) -> Iterator[None]:
         raise NotYetError("malformed-answer", f"{what}: what storage answered can't be read") from None
 
 
-def _code(error: HttpResponseError) -> str:
-    """The service's error code, which the storage SDK adds to the exceptions of azure-core."""
+def code_of(error: HttpResponseError) -> str:
+    """Return the service's error code, which the storage SDK adds to the exceptions of azure-core; "" without one."""
     return str(getattr(error, "error_code", ""))

@@ -8,10 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
-from azure.core.exceptions import ResourceNotFoundError
 
 from rekey import names
-from rekey.blobs import delete, translated
+from rekey.blobs import delete, names_under, read_json, translated, write_json
 from rekey.errors import InputError, PermanentError
 from rekey.model import Finding
 
@@ -119,28 +118,19 @@ class Sweeps:
         await self._forget(names.SWEEPS, keep=names.sweep_blob(self._run_id, ""))
 
     async def _forget(self, prefix: str, keep: str = "\n") -> None:
-        with translated("sweep"):
-            old = [blob.name async for blob in self._container.list_blobs(name_starts_with=prefix)]
-            for name in old:
-                if not name.startswith(keep):
+        for name in await names_under(self._container, prefix, "sweep"):
+            if not name.startswith(keep):
+                with translated("sweep"):
                     await delete(self._container, name)
 
     async def _put(self, part: str, value: msgspec.Struct) -> None:
-        with translated("sweep"):
-            blob = self._container.get_blob_client(names.sweep_blob(self._run_id, part))
-            await blob.upload_blob(msgspec.json.encode(value), overwrite=True)
+        await write_json(self._container, names.sweep_blob(self._run_id, part), value, "sweep")
 
     async def _get[T](self, part: str, kind: type[T]) -> T | None:
-        with translated("sweep"):
-            try:
-                blob = await self._container.get_blob_client(names.sweep_blob(self._run_id, part)).download_blob()
-                return msgspec.json.decode(await blob.readall(), type=kind)
-            except ResourceNotFoundError:
-                return None
+        return await read_json(self._container, names.sweep_blob(self._run_id, part), kind, "sweep")
 
     async def _all[T](self, prefix: str, kind: type[T]) -> list[T]:
         whole = names.sweep_blob(self._run_id, prefix)
-        with translated("sweep"):
-            found = [blob.name async for blob in self._container.list_blobs(name_starts_with=whole)]
+        found = await names_under(self._container, whole, "sweep")
         read = [await self._get(prefix + name.removeprefix(whole), kind) for name in found]
         return [one for one in read if one is not None]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
-from rekey.blobs import create
+from rekey.blobs import code_of, create
 from rekey.errors import NotYetError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ async def _read(container: "ContainerClient", name: str) -> tuple[bytes | None, 
         blob = await container.get_blob_client(name).download_blob()
         return await blob.readall(), blob.properties.etag
     except ResourceNotFoundError as error:
-        if getattr(error, "error_code", "") != "BlobNotFound":
+        if code_of(error) != "BlobNotFound":
             raise
         return None, ""
 
@@ -60,7 +60,7 @@ async def _replaced(container: "ContainerClient", name: str, new: bytes | None, 
         else:
             await blob.upload_blob(new, overwrite=True, **unchanged)
     except HttpResponseError as error:
-        if error.status_code == 412 or getattr(error, "error_code", "") == "BlobNotFound":
+        if error.status_code == 412 or code_of(error) == "BlobNotFound":
             return False
         raise
     return True

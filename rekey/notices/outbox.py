@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from azure.core.exceptions import ResourceNotFoundError
 
-from rekey.blobs import create, delete, translated
+from rekey.blobs import code_of, create, delete, translated
 from rekey.model import Notice
 from rekey.notices.guarded import change
 from rekey.notices.identity import notice_id
@@ -133,7 +133,7 @@ class Outbox:
                 blob = await self._container.get_blob_client(name).download_blob()
                 stored = msgspec.json.decode(await blob.readall(), type=_Stored)
         except ResourceNotFoundError as error:
-            if getattr(error, "error_code", "") != "BlobNotFound":
+            if code_of(error) != "BlobNotFound":
                 raise
             return None  # sent and removed by somebody else since the list was made
         except msgspec.DecodeError:

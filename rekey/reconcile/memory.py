@@ -5,9 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
-from azure.core.exceptions import ResourceNotFoundError
 
-from rekey.blobs import create, delete, translated
+from rekey.blobs import create, delete, names_under, read_json, translated, write_json
 from rekey.model import Finding
 
 if TYPE_CHECKING:
@@ -130,20 +129,13 @@ class Memory:
         await self._write(_SINCE, since)
 
     async def _names(self, prefix: str) -> list[str]:
-        with translated("nights"):
-            return [blob.name async for blob in self._container.list_blobs(name_starts_with=prefix)]
+        return await names_under(self._container, prefix, "nights")
 
     async def _read[T](self, name: str, kind: type[T]) -> T | None:
-        with translated("night"):
-            try:
-                blob = await self._container.get_blob_client(name).download_blob()
-                return msgspec.json.decode(await blob.readall(), type=kind)
-            except ResourceNotFoundError:
-                return None
+        return await read_json(self._container, name, kind, "night")
 
     async def _write(self, name: str, value: object) -> None:
-        with translated("night"):
-            await self._container.get_blob_client(name).upload_blob(msgspec.json.encode(value), overwrite=True)
+        await write_json(self._container, name, value, "night")
 
 
 def _sight(what: str) -> str:
