@@ -112,8 +112,29 @@ class _Vaults(msgspec.Struct, frozen=True):
     vaults: dict[str, Vault]
 
 
+class VariableGroup(msgspec.Struct, frozen=True):
+    """A variable group with the secret values that Azure DevOps never shows, by variable."""
+
+    secrets: dict[str, str]
+
+
+class Run(msgspec.Struct, frozen=True):
+    """A run of a pipeline; `result` is how it ends."""
+
+    id: int
+    result: str
+
+
+class Pipeline(msgspec.Struct, frozen=True):
+    """A pipeline with its runs, oldest first."""
+
+    runs: tuple[Run, ...]
+
+
 class _Project(msgspec.Struct, frozen=True):
     endpoints: dict[str, Endpoint]
+    variable_groups: dict[str, VariableGroup] = {}
+    pipelines: dict[str, Pipeline] = {}
 
 
 class _Organization(msgspec.Struct, frozen=True):
@@ -163,5 +184,7 @@ class Company(msgspec.Struct, frozen=True):
             v.value for vault in self.keyvault.vaults.values() for s in vault.secrets.values() for v in s.versions
         }
         projects = [p for o in self.azuredevops.organizations.values() for p in o.projects.values()]
-        keys = {value for p in projects for e in p.endpoints.values() for value in e.secrets.values()}
+        kept = [e.secrets for p in projects for e in p.endpoints.values()]
+        kept += [g.secrets for p in projects for g in p.variable_groups.values()]
+        keys = {value for secrets in kept for value in secrets.values()}
         return {value for value in passwords | versions | keys if value}

@@ -1,8 +1,10 @@
 """Runs of pipelines and classic releases against the contract, and what only they have."""
 
+import asyncio
 import dataclasses
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +12,22 @@ import pytest
 
 from local.azure.azuredevops_pipelines_state import Run
 from local.azure.azuredevops_state import Organization, Project
+from rekey.azure_devops import AzureDevOps
 from rekey.consumers import azdo_pipeline
 from rekey.consumers.azdo_pipeline import SCHEME, AzdoPipeline
 from rekey.errors import InputError, NotYetError, PermanentError, UnclearError
 from rekey.model import ConsumerTarget, Rotation
 from rekey.ports import ConsumerKind
 from rekey.secret_value import SecretValue
+from tests.azure.contracts import needs_contracts, validate_request
 from tests.consumers.contract import ConsumerContract, Forgotten, Wire
 from tests.consumers.handed import Handed
 from tests.core.binding import OURS, Corpus
 from tests.core.company import Company
 from tests.core.company import company as running
 
+PIPELINES = "azure-devops-pipelines/specification/pipelines/7.1/pipelines.json"
+RELEASES = "azure-devops-pipelines/specification/release/7.1/release.json"
 PIPELINE = "smoke tests"
 BRANCHES = ("refs/heads/main", "refs/heads/release/2")
 MINUTE = 60.0
@@ -36,6 +42,21 @@ class HandedNothing(Handed):
     async def value(self) -> SecretValue:
         """Fail."""
         raise AssertionError("a pipeline is given no value")
+
+
+class Dying(HandedNothing):
+    """Dies once, right before keeping the note of that number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._left = number
+
+    async def keep(self, note: str) -> None:
+        """Remember the note, or die."""
+        self._left -= 1
+        if self._left == -1:
+            raise asyncio.CancelledError
+        await super().keep(note)
 
 
 def organization(company: Company) -> Organization:
@@ -369,6 +390,69 @@ async def test_run_of_somebody_else_after_ours_was_lost_will_do(company: Company
     await kind.update(rotation, target, handed)
     assert handed.note == "run:8"
     assert len(runs(company)) == 5
+
+
+@pytest.mark.parametrize("query", ["", "?type=release"])
+@pytest.mark.parametrize("kept", [0, 1, 2])
+async def test_death_at_any_note_converges_to_one(company: Company, query: str, kept: int) -> None:
+    """Whenever an attempt dies between keeping and queueing, the next ones come to one run that is confirmed."""
+    kind, rotation, target = await _inspected(company, place(company, "ship it" if query else PIPELINE, query))
+    handed = Dying(kept)
+    if kept < 2:  # an attempt keeps two notes
+        with pytest.raises(asyncio.CancelledError):
+            await kind.update(rotation, target, handed)
+    await kind.update(rotation, target, handed)
+    assert await kind.confirm(rotation, target, handed)
+    assert len(runs(company)) + len(project(company).definitions[1].releases) == 1
+
+
+@pytest.mark.parametrize("query", ["", "?type=release"])
+@pytest.mark.parametrize("skip", [0, 1])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"reset": "answer", "when": "before"},
+        {"reset": "answer", "when": "after"},
+        {"malformed": "html", "when": "after"},
+    ],
+    ids=lambda how: "-".join(how.values()),
+)
+async def test_broken_answer_to_any_request_converges_to_one(
+    company: Company, query: str, skip: int, how: dict[str, str]
+) -> None:
+    """Whichever request's answer is torn, lost or a page, attempts come to one run that is confirmed."""
+    kind, rotation, target = await _inspected(company, place(company, "ship it" if query else PIPELINE, query))
+    handed = HandedNothing()
+    await company.fault("azuredevops", skip=skip, **how)
+    said = ""
+    for _ in range(3):
+        with suppress(NotYetError, UnclearError, PermanentError):  # a page instead of a list is taken for a sign-in
+            await kind.update(rotation, target, handed)
+            said = said or await kind.confirm(rotation, target, handed)
+    assert said
+    assert len(runs(company)) + len(project(company).definitions[1].releases) == 1
+
+
+@needs_contracts
+async def test_requests_keep_to_the_specification(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sent to queue a run or a release is what the published specification takes."""
+    sent: list[tuple[str, Any]] = []
+    call = AzureDevOps.call
+
+    async def noted(self: AzureDevOps, method: str, path: str, *rest: Any, **named: Any) -> Any:
+        if method == "POST":
+            sent.append((path, named["body"]))
+        return await call(self, method, path, *rest, **named)
+
+    monkeypatch.setattr(AzureDevOps, "call", noted)
+    for uri in (place(company, query="?branch=main"), place(company, "ship it", "?type=release")):
+        kind, rotation, target = await _inspected(company, uri)
+        await kind.update(rotation, target, HandedNothing())
+    (run_path, run), (release_path, release) = sent
+    version = {"api-version": "7.1"}
+    validate_request(PIPELINES, f"POST /{company.scenario.organization}{run_path}", run, version)
+    assert run == {"resources": {"repositories": {"self": {"refName": "refs/heads/main"}}}}
+    validate_request(RELEASES, f"POST /{company.scenario.organization}{release_path}", release, version)
 
 
 async def test_release_is_created_once_and_its_own_stages_are_waited_for(company: Company) -> None:

@@ -9,9 +9,11 @@ import pytest
 from local.azure.azuredevops_rights import LIBRARY, Library
 from local.azure.azuredevops_state import Organization
 from local.azure.azuredevops_variable_groups_state import VariableGroup
+from rekey.azure_devops_groups import VariableGroups
 from rekey.consumers.azdo_variable_group import AzdoVariableGroup
 from rekey.errors import NotYetError, PermanentError
 from rekey.model import ConsumerTarget, Rotation
+from tests.azure.contracts import needs_contracts, validate_request
 from tests.consumers.contract import ConsumerContract, Forgotten, Wire
 from tests.consumers.handed import Handed
 from tests.core.binding import Corpus
@@ -19,6 +21,7 @@ from tests.core.company import Company
 from tests.core.company import company as running
 
 SCHEME = "azdo-variable-group"
+SPEC = "azure-devops-pipelines/specification/distributedTask/7.1/taskAgent.json"
 GROUP = "deploy settings"
 VARIABLE = "CLIENT_SECRET"
 
@@ -161,6 +164,25 @@ async def _inspected(company: Company, uri: str = "") -> tuple[AzdoVariableGroup
     uri = uri or place(company)
     found = await kind.inspect(rotation, uri)
     return kind, rotation, ConsumerTarget(SCHEME, uri, found.object_id)
+
+
+@needs_contracts
+async def test_request_keeps_to_the_specification(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written back is what the published specification takes, every secret but ours without value."""
+    sent: list[dict[str, Any]] = []
+    replace = VariableGroups.replace
+
+    async def noted(self: VariableGroups, group: dict[str, Any]) -> dict[str, Any]:
+        sent.append(group)
+        return await replace(self, group)
+
+    monkeypatch.setattr(VariableGroups, "replace", noted)
+    kind, rotation, target = await _inspected(company)
+    await kind.update(rotation, target, Handed("new value"))
+    (body,) = sent
+    validate_request(SPEC, "Variablegroups_Update", body, {"api-version": "7.1"})
+    secrets = {name: v["value"] for name, v in body["variables"].items() if v.get("isSecret")}
+    assert secrets == {VARIABLE: "new value", "OTHER": None}
 
 
 async def test_other_secrets_of_the_group_are_kept_and_spoken_of(company: Company) -> None:
