@@ -1,7 +1,7 @@
 # Every target sets up what it needs: .venv (Python 3.13) and local/azurite/node_modules, both inside this folder.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test faults check bench lock clean
+.PHONY: help setup demo up test faults check bench lock package clean
 
 PYTHON := .venv/bin/python
 ARGS ?=
@@ -35,6 +35,9 @@ bench: setup ## count requests, sign-ins, handshakes; compare import time
 lock: setup ## compile requirements*.txt from pyproject.toml (ARGS=--upgrade for newer versions)
 	@$(PYTHON) -m tools.lock $(ARGS)
 
+package: setup ## what is deployed: dist/rekey.zip, its digest and its bill of materials
+	@$(PYTHON) -m tools.package $(ARGS)
+
 clean: ## remove everything that setup, tests and demo made
-	@rm -rf .venv .python .rekey .durable local/azurite/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .python .rekey .durable dist local/azurite/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -147,7 +147,7 @@ def test_an_unreachable_npm_registry_is_said(machine: Machine) -> None:
     assert not (azurite / "node_modules").exists()
 
 
-@pytest.mark.parametrize("target", ["demo", "up", "test", "check", "bench", "lock"])
+@pytest.mark.parametrize("target", ["demo", "up", "test", "check", "bench", "lock", "package"])
 def test_every_target_sets_up_first(target: str) -> None:
     """Each target can be the first thing run in a fresh clone."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
