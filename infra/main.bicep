@@ -129,6 +129,12 @@ param alwaysReadyInstances int = 0
 @description('A subnet delegated to Microsoft.App/environments, by its ARM id, for outbound traffic; empty: none.')
 param subnetId string = ''
 
+@description('A subnet for private endpoints of Rekey\'s storage account, staging vault and function app, by its ARM id; empty: none are made.')
+param privateEndpointSubnetId string = ''
+
+@description('ARM ids of the private DNS zones that get their addresses, {blob: \'...\'}, for blob, queue, table, vault and sites.')
+param privateDnsZoneIds object = {}
+
 @description('Whether the function app answers from public networks. Disabled needs a private endpoint, for deployments too.')
 @allowed([
   'Enabled'
@@ -136,7 +142,7 @@ param subnetId string = ''
 ])
 param apiPublicNetworkAccess string = 'Enabled'
 
-@description('Whether Rekey\'s storage accounts and staging vault answer from public networks. Disabled needs subnetId and private endpoints for blob, queue, table and vault.')
+@description('Whether Rekey\'s storage accounts and staging vault answer from public networks. Disabled needs subnetId and private endpoints.')
 @allowed([
   'Enabled'
   'Disabled'
@@ -163,6 +169,8 @@ var resources = union(map(namedResources, id => join(take(split(toLower(id), '/'
 var storageAccounts = filter(resources, id => contains(id, '/providers/microsoft.storage/storageaccounts/'))
 var workflows = filter(resources, id => contains(id, '/providers/microsoft.logic/workflows/'))
 var sites = filter(resources, id => contains(id, '/providers/microsoft.web/sites/'))
+
+var privateServices = empty(privateEndpointSubnetId) ? [] : ['blob', 'queue', 'table', 'vault', 'sites']
 
 var principals = toObject(identities, entry => entry.plane, entry => entry.principalId)
 
@@ -282,6 +290,21 @@ module functionApp 'app/function-app.bicep' = {
     }
   }
 }
+
+module privateEndpoint 'app/private-endpoint.bicep' = [
+  for service in privateServices: {
+    name: 'rekey-${environmentName}-private-${service}'
+    params: {
+      name: 'pe-rekey-${environmentName}-${service}'
+      location: location
+      tags: allTags
+      subnetId: privateEndpointSubnetId
+      targetId: service == 'vault' ? stagingVault.outputs.id : service == 'sites' ? functionApp.outputs.id : storage.outputs.id
+      service: service
+      dnsZoneId: privateDnsZoneIds[?service] ?? ''
+    }
+  }
+]
 
 module vaultAccess 'app/vault.bicep' = [
   for target in vaults: {

@@ -189,5 +189,6 @@ resource noBasicScm 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025
   ]
 }
 
+output id string = app.id
 output name string = app.name
 output address string = 'https://${app.properties.defaultHostName}'

@@ -59,4 +59,5 @@ resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   }
 }
 
+output id string = vault.id
 output name string = vault.name

@@ -111,6 +111,7 @@ resource tableContributor 'Microsoft.Authorization/roleAssignments@2022-04-01' =
   }
 }
 
+output id string = account.id
 output name string = account.name
 output deploymentContainer string = deployments.name
 output queueName string = events.name

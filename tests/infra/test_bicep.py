@@ -66,14 +66,22 @@ def longest(name: Value) -> str:
     return text
 
 
-LENGTHS = {"environmentName": 20, "region": 18, "name": 24, "target.name": 24, "uniqueString(id)": 13}
-"""Of a deployment's name, the longest name of a region, a vault's name, and what uniqueString returns."""
+LENGTHS = {"environmentName": 20, "region": 18, "name": 24, "target.name": 24, "uniqueString(id)": 13, "service": 5}
+"""The longest name of a region, of a vault, of a private service, and what uniqueString returns."""
 
 
 def test_a_name_that_may_get_too_long_is_noticed() -> None:
     """The longest name is made of the longest parts."""
     module = Template(INFRA / "app" / "vault.bicep").modules["eventSubscription"]
     assert len(longest(module.body["name"])) == 64
+
+
+@types.needs_types
+def test_what_is_compared_by_hand_has_no_definition() -> None:
+    """The types that are let through are used, and Microsoft's definitions here don't have them."""
+    kinds = {r.type: r.kind for path in FILES for r in Template(path).resources.values() if r.type in types.BY_HAND}
+    assert set(kinds) == types.BY_HAND
+    assert [kind for kind in kinds.values() if types.shape(kind)] == []
 
 
 def test_every_file_is_part_of_the_deployment() -> None:

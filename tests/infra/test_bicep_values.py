@@ -158,6 +158,26 @@ def test_every_region_of_a_vault_has_one_audit_account() -> None:
     assert worked_out("indexOf(regions, ownRegion)", known) == 0
 
 
+def test_private_endpoints_are_made_for_what_rekey_owns_if_there_is_a_subnet() -> None:
+    """Each service of storage, staging vault and app gets its address, pointing at the resource that has it."""
+    assert names()["privateServices"] == []
+    known = names(privateEndpointSubnetId="/subnet", privateDnsZoneIds={"blob": "/zone"})
+    for owner in ("storage", "stagingVault", "functionApp"):
+        known[owner] = {"outputs": {"id": owner}}
+    main = (INFRA / "main.bicep").read_text(encoding="utf-8")
+    target = re.search(r"targetId: (.*)", main)
+    zone = re.search(r"dnsZoneId: (.*)", main)
+    assert target
+    assert zone
+    found = {service: worked_out(target[1], known | {"service": service}) for service in known["privateServices"]}
+    assert found == {
+        **dict.fromkeys(("blob", "queue", "table"), "storage"),
+        "vault": "stagingVault",
+        "sites": "functionApp",
+    }
+    assert [worked_out(zone[1], known | {"service": service}) for service in ("blob", "vault")] == ["/zone", ""]
+
+
 @pytest.mark.parametrize(
     ("expression", "value"),
     [
