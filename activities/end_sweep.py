@@ -7,13 +7,14 @@ from activities.blueprint import blueprint
 from activities.step import Desk, run_unrecorded
 from rekey import names
 from rekey.model import Finding
+from rekey.model.notice import cut
 from rekey.model.sweep import Ended, Ending
 
 if TYPE_CHECKING:
     from rekey.sweep import Due, NotStarted
 
-MOST = 300
-"""Findings in one mail; the rest is counted."""
+
+ELSEWHERE = "`python -m rekey report` shows every secret."
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.END_SWEEP)
@@ -29,7 +30,8 @@ async def end(desk: Desk, ending: Ending) -> Ended:
     bad = [finding for found in await sweeps.found() for finding in found.findings]
     findings = [*ending.findings, *_not_started(missed), *bad]
     await sweeps.forget_plans()
-    return Ended(counts={"not started": sum(len(m.starts) for m in missed)}, findings=_listed(findings))
+    not_started = sum(len(m.starts) for m in missed)
+    return Ended(counts={"not started": not_started}, findings=cut(findings, ELSEWHERE))
 
 
 def _not_started(missed: Iterable["NotStarted"]) -> list[Finding]:
@@ -44,15 +46,3 @@ def _finding(due: "Due") -> Finding:
         message=f"it expires {due.expires:%Y-%m-%d %H:%M} UTC, and its rotation could not be started",
         what_to_do="The next nightly sweep tries again. If this goes on, look at the app's log for why.",
     )
-
-
-def _listed(findings: list[Finding]) -> tuple[Finding, ...]:
-    if len(findings) <= MOST:
-        return tuple(findings)
-    more = Finding(
-        code="more",
-        subject=f"{len(findings) - MOST} more",
-        message="not listed here",
-        what_to_do="`python -m rekey report` shows every secret.",
-    )
-    return (*findings[:MOST], more)

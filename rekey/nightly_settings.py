@@ -63,31 +63,25 @@ class Nightly(msgspec.Struct, frozen=True, kw_only=True):
 
 def nightly(environ: Mapping[str, str]) -> Nightly:
     """Return what `environ` says, defaults for what it leaves open; SettingError."""
+    expressions, counts = "NCRONTAB expressions for timers", "{count, seconds} for limits"
     return Nightly(
-        schedules=_schedules(environ),
-        limits=_limits(environ),
+        schedules=_changed(environ, "REKEY_SCHEDULES", SCHEDULES, dict[str, Expression], expressions),
+        limits=_changed(environ, "REKEY_LIMITS", LIMITS, dict[str, Limit], counts),
         history_days=_history_days(environ),
         silent_when_well=choice(environ, "REKEY_WHEN_WELL", ("mail", "silent")) == "silent",
     )
 
 
-def _schedules(environ: Mapping[str, str]) -> dict[str, str]:
-    """Whether an expression is a good one is for the Functions host to say."""
-    expected = f"a JSON object of NCRONTAB expressions for timers among {', '.join(SCHEDULES)}"
-    changed = json_of("REKEY_SCHEDULES", given(environ, "REKEY_SCHEDULES") or "{}", dict[str, Expression], expected)
-    for timer in changed:
-        if timer not in SCHEDULES:
-            raise SettingError("REKEY_SCHEDULES", timer, expected)
-    return SCHEDULES | changed
-
-
-def _limits(environ: Mapping[str, str]) -> dict[str, Limit]:
-    expected = f"a JSON object of {{count, seconds}} for limits among {', '.join(LIMITS)}"
-    changed = json_of("REKEY_LIMITS", given(environ, "REKEY_LIMITS") or "{}", dict[str, Limit], expected)
-    for limit in changed:
-        if limit not in LIMITS:
-            raise SettingError("REKEY_LIMITS", limit, expected)
-    return LIMITS | changed
+def _changed[T](
+    environ: Mapping[str, str], name: str, defaults: dict[str, T], kind: type[dict[str, T]], what: str
+) -> dict[str, T]:
+    """Return the defaults with what a setting changes; whether a schedule is a good one is for the host to say."""
+    expected = f"a JSON object of {what} among {', '.join(defaults)}"
+    changed = json_of(name, given(environ, name) or "{}", kind, expected)
+    for key in changed:
+        if key not in defaults:
+            raise SettingError(name, key, expected)
+    return defaults | changed
 
 
 def _history_days(environ: Mapping[str, str]) -> int:

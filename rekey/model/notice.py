@@ -1,5 +1,6 @@
 """What people are told: facts only, the words are in `rekey/notices/templates`."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -35,6 +36,19 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     secret: str = ""
     subject: str = ""
     what_to_do: str = ""
+
+
+MOST_FINDINGS = 300
+"""In one notice: it crosses the durable store, the mail service takes 10 MB, and nobody reads more in a mail."""
+
+
+def cut(findings: Sequence[Finding], what_to_do: str) -> tuple[Finding, ...]:
+    """Return the findings, those that are too many for one notice counted in a last one that says what to do."""
+    left = len(findings) - MOST_FINDINGS
+    if left <= 0:
+        return tuple(findings)
+    more = Finding(code="more", subject=f"{left} more", message="not listed here", what_to_do=what_to_do)
+    return (*findings[:MOST_FINDINGS], more)
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import msgspec
 
 from rekey.model import Finding, Notice, NoticeKind
+from rekey.model.notice import MOST_FINDINGS
 
 MOST_OF_A_GROUP = 50
-MOST = 300
-"""Lines of one mail: nobody reads more, and the service takes 10 MB."""
 
 URGENT = (NoticeKind.NEEDS_YOU, NoticeKind.FAILED, NoticeKind.BAD_POLICY)
 """What somebody has to act on, the most urgent first."""
@@ -49,7 +48,7 @@ def groups(notice: Notice) -> list[Group]:
     for finding in notice.findings:
         by_code.setdefault(finding.code, []).append(finding)
     order = list(_TITLES)
-    found, room = [], MOST
+    found, room = [], MOST_FINDINGS
     for code in sorted(by_code, key=lambda code: order.index(code) if code in order else len(order)):
         group = _group(code, by_code[code], min(room, MOST_OF_A_GROUP))
         found.append(group)

@@ -7,10 +7,8 @@ from msgspec.structs import replace
 
 from rekey.model import Finding, Notice, NoticeKind
 from rekey.model.night import Summing
+from rekey.model.notice import cut
 from rekey.reconcile.leftovers import Verdict
-
-MOST = 300
-"""Findings in one notice: it crosses the durable store, and nobody reads more in a mail."""
 
 _ORDER = (
     "credential-gone",
@@ -49,13 +47,6 @@ def dated(findings: Iterable[Finding], since: Mapping[str, datetime], now: datet
 
 def notice(night: Summing, findings: Sequence[Finding]) -> Notice:
     """Return the notice of this night; what is too much for one is counted."""
-    shown = tuple(findings[:MOST])
-    if len(findings) > MOST:
-        left = len(findings) - MOST
-        more = Finding(
-            code="more", subject=f"{left} more", message="not listed here", what_to_do="Start with the above."
-        )
-        shown = (*shown, more)
     return Notice(
         kind=NoticeKind.RECONCILE,
         rotation_id=night.run_id,
@@ -63,7 +54,7 @@ def notice(night: Summing, findings: Sequence[Finding]) -> Notice:
         secret="",
         to=(),
         counts={**night.counts, **_counted(findings)},
-        findings=shown,
+        findings=cut(findings, "Start with the above."),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from activities.begin_sweep import begin
-from activities.end_sweep import MOST, end
+from activities.end_sweep import end
 from activities.find_due import find
 from activities.plan_starts import A_FEW, plan
 from activities.start_due import REQUESTED_BY, start
@@ -14,6 +14,7 @@ from activities.step import Desk
 from rekey import names, registry
 from rekey.errors import InputError, PermanentError
 from rekey.model import Finding
+from rekey.model.notice import MOST_FINDINGS
 from rekey.model.sweep import Batch, Ending, Look, OfSweep, Round
 from rekey.sweep import Due, Found
 from tests.core.company import Company
@@ -211,10 +212,10 @@ async def test_a_sweep_that_has_ended_starts_nothing_more(desk: Desk, due: list[
 
 async def test_one_mail_has_room_for_so_many_findings(desk: Desk) -> None:
     """What exceeds them is counted in one more line: a mail and the durable store have limits."""
-    bad = [Finding(code="bad-policy", secret=f"s-{n}", message="rekey-lead") for n in range(MOST + 5)]
+    bad = [Finding(code="bad-policy", secret=f"s-{n}", message="rekey-lead") for n in range(MOST_FINDINGS + 5)]
     await keep(desk, [], *bad)
     ended = await end(desk, Ending(run_id=RUN, last_round=2))
-    assert len(ended.findings) == MOST + 1
+    assert len(ended.findings) == MOST_FINDINGS + 1
     assert ended.findings[-1].subject == "5 more"
 
 

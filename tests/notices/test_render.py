@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from local.preview_notices import main, samples
 from rekey.model import ConsumerResult, CredentialRef, Finding, Notice, NoticeKind
-from rekey.notices.findings import MOST, MOST_OF_A_GROUP
+from rekey.model.notice import MOST_FINDINGS
+from rekey.notices.findings import MOST_OF_A_GROUP
 from rekey.notices.render import LONGEST_SUBJECT, render
 from rekey.notices.wording import moment, one_line, wrapped
 
@@ -217,9 +218,9 @@ def test_long_lists_are_cut_and_counted(kind: NoticeKind) -> None:
 
 def test_many_groups_are_cut_as_well() -> None:
     """However many codes there are, the lines of all of them have a limit, and each code is counted."""
-    text = render(_many(NoticeKind.SWEEP, codes=MOST, each=3)).text
-    assert text.count(": line ") == MOST
-    assert f"code-{MOST - 1} (3)" in text
+    text = render(_many(NoticeKind.SWEEP, codes=MOST_FINDINGS, each=3)).text
+    assert text.count(": line ") == MOST_FINDINGS
+    assert f"code-{MOST_FINDINGS - 1} (3)" in text
 
 
 def test_a_credential_left_to_expire_is_not_called_retired() -> None:

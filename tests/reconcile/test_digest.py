@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from rekey.model import Finding
 from rekey.model.night import Summing
+from rekey.model.notice import MOST_FINDINGS
 from rekey.reconcile import digest
 
 NOW = datetime(2030, 1, 5, 3, tzinfo=UTC)
@@ -37,8 +38,8 @@ def test_summing_up_twice_says_the_same() -> None:
 
 def test_too_many_findings_are_counted() -> None:
     """A notice holds the most urgent ones and the number of the rest."""
-    many = [finding("leftover-seen", n) for n in range(digest.MOST + 5)]
+    many = [finding("leftover-seen", n) for n in range(MOST_FINDINGS + 5)]
     notice = digest.notice(NIGHT, many)
-    assert len(notice.findings) == digest.MOST + 1
+    assert len(notice.findings) == MOST_FINDINGS + 1
     assert notice.findings[-1].subject == "5 more"
-    assert notice.counts == {"secrets": 7, "findings": digest.MOST + 5}
+    assert notice.counts == {"secrets": 7, "findings": MOST_FINDINGS + 5}
