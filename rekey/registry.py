@@ -14,6 +14,7 @@ from rekey.ports import ConsumerKind, CredentialKind
 CREDENTIAL_KINDS: Mapping[str, str] = MappingProxyType(
     {
         "entra-app-password": "rekey.credentials.entra_app_password:EntraAppPassword",
+        "storage-account-key": "rekey.credentials.storage_account_key:StorageAccountKey",
     }
 )
 
@@ -23,6 +24,7 @@ CONSUMER_KINDS: Mapping[str, str] = MappingProxyType(
         "azdo-pipeline": "rekey.consumers.azdo_pipeline:AzdoPipeline",
         "azdo-service-connection": "rekey.consumers.azdo_service_connection:AzdoServiceConnection",
         "azdo-variable-group": "rekey.consumers.azdo_variable_group:AzdoVariableGroup",
+        "key-vault-reference": "rekey.consumers.key_vault_reference:KeyVaultReference",
     }
 )
 
