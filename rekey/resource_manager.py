@@ -10,6 +10,7 @@ import msgspec
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from rekey.azure_errors import malformed, of_status, retry_after, translated
+from rekey.errors import PermanentError
 from rekey.ports import Permission
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 PERMISSIONS = "2022-04-01"
 """The api-version of Microsoft.Authorization/permissions."""
+
+
+_UNLOCK = (
+    "Replace the lock by one of level CanNotDelete (az lock list shows it, az lock update --lock-type changes it)."
+)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,12 +104,15 @@ class ResourceManager:
         with translated(where, repeatable=repeatable, forbidden=forbidden):
             response = await self._client.send_request(request, **options)
         if response.status_code >= 300:
+            code = _code(response)
+            if code == "ScopeLocked":
+                raise PermanentError("locked", f"{where}: a ReadOnly lock is there, or above it", _UNLOCK)
             raise of_status(
                 response.status_code,
                 where,
                 repeatable=repeatable,
                 forbidden=forbidden,
-                service_code=_code(response),
+                service_code=code,
                 retry_after=retry_after(response.headers),
             )
         return Answer(

@@ -57,6 +57,10 @@ class AnyKindContract(ABC):
         """Return the company whose managed secret is of this kind."""
         return Scenario()
 
+    def usable(self, company: Company, value: SecretValue) -> SecretValue:  # noqa: ARG002 - of others' secrets it is a part
+        """Return what of a secret's value is the credential."""
+        return value
+
     def mark(self, company: Company) -> str:
         """Return what every value that the issuer makes begins with."""
         return company.scenario.canary
@@ -105,7 +109,7 @@ class AnyKindContract(ABC):
         self, company: Company, issuer: CredentialKind, walk: Walk
     ) -> None:
         """Old and new are both valid until the old one is retired, and only the new one after."""
-        old = await old_value_of(company, walk.rotation)
+        old = self.usable(company, await old_value_of(company, walk.rotation))
         issued = await generate(company.desk, walk)
         await issuer.verify(walk.rotation, old)
         retired = await retire(company.desk, walk.but(issued=issued))
@@ -118,7 +122,7 @@ class AnyKindContract(ABC):
         self, company: Company, issuer: CredentialKind, walk: Walk
     ) -> None:
         """Without proof of which credential the old version holds, nothing old is touched, and that is said."""
-        old = await old_value_of(company, walk.rotation)
+        old = self.usable(company, await old_value_of(company, walk.rotation))
         issued = await generate(company.desk, walk)
         unproved = walk.rotation.knowing(Facts(object_id=walk.rotation.object_id, display_name=""))
         retired = await retire(company.desk, walk.but(rotation=unproved, issued=issued))
