@@ -78,7 +78,17 @@ def _trusted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     trusting = ssl.create_default_context(cafile=str(folder / "ca.pem"))
     monkeypatch.setattr(aiohttp.connector, "_SSL_CONTEXT_VERIFIED", trusting)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    names = ("graph", "login", "azuredevops", "vsrm", "evil", f"{VAULT}.vault", "m.mail")
+    names = (
+        "graph",
+        "login",
+        "azuredevops",
+        "vsrm",
+        "management",
+        "evil",
+        f"{VAULT}.vault",
+        "m.mail",
+        "shopdata.blob.storage",
+    )
     ca.issue_cert(*(f"{name}.localhost" for name in names)).configure_cert(context)
     return context
 
@@ -94,5 +104,6 @@ def _cloud(port: int) -> str:
             "azure_devops": f"https://azuredevops.localhost:{port}",
             "azure_devops_release": f"https://vsrm.localhost:{port}",
             "mail_suffix": f"mail.localhost:{port}",
+            "storage_suffix": f"storage.localhost:{port}",
         }
     )

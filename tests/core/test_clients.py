@@ -17,6 +17,7 @@ from kiota_authentication_azure._exceptions import HTTPError as NoTokenError
 
 from rekey.clients import Clients
 from rekey.errors import PermanentError, ScopeError
+from rekey.secret_value import SecretValue
 from rekey.vault import Vault
 from tests.azure.simulated import StaticCredential
 from tests.core.rogue import Rogue, rogue
@@ -29,6 +30,8 @@ ORIGINS = {
     "azure-devops releases": "https://vsrm.dev.azure.com",
     "authority": "https://login.microsoftonline.com",
     "graph": "https://graph.microsoft.com",
+    "blobs": "https://shopdata.blob.core.windows.net",
+    "resource-manager": "https://management.azure.com",
     "mail": "https://rekey.europe.communication.azure.com",
     "vault": f"https://{VAULT}.vault.azure.net",
 }
@@ -85,6 +88,17 @@ async def ask_graph(clients: Clients, url: str) -> Any:
     return await clients.graph().applications.with_url(url).get()
 
 
+async def ask_resource_manager(clients: Clients, url: str) -> Any:
+    """Send a request through the pipeline of Azure Resource Manager."""
+    return await clients.resource_manager().send_request(HttpRequest("GET", url))
+
+
+async def ask_blobs(clients: Clients, url: str) -> Any:
+    """Send a request that is signed with a storage account's key."""
+    pipeline: Any = clients.signed_blobs("shopdata", SecretValue("a2V5" * 22))._pipeline
+    return await pipeline.run(HttpRequest("GET", url))
+
+
 ASK: dict[str, Ask] = {
     "azure-devops": ask_azure_devops,
     "azure-devops releases": ask_azure_devops_releases,
@@ -92,6 +106,8 @@ ASK: dict[str, Ask] = {
     "vault": ask_vault,
     "mail": ask_mail,
     "graph": ask_graph,
+    "resource-manager": ask_resource_manager,
+    "blobs": ask_blobs,
 }
 
 
@@ -201,7 +217,7 @@ async def test_redirects_are_not_followed(
 ) -> None:
     """A service that sends a client elsewhere isn't obeyed: no second request, least of all with a token."""
     hosts = {"azure-devops": "azuredevops", "authority": "login", "vault": f"{VAULT}.vault", "mail": "m.mail"}
-    hosts["azure-devops releases"] = "vsrm"
+    hosts |= {"azure-devops releases": "vsrm", "resource-manager": "management", "blobs": "shopdata.blob.storage"}
     async with rogue(tmp_path, monkeypatch, _redirect) as server:
         host = f"{hosts.get(name, name)}.localhost"
         with suppress(HttpResponseError, APIError, PermanentError):
