@@ -1,8 +1,9 @@
 """A company whose secret is also in a workflow, in app settings of sites and slots, and referred to by one."""
 
+import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, override
@@ -117,3 +118,20 @@ def only_reader(company: Company) -> None:
     """Let the app's identity read everything and nothing more."""
     object_id = company.azure.cloud.directory.identity("rekey").object_id
     arm(company).access.assignments[:] = [Assignment(object_id, "Reader", GROUP)]
+
+
+async def while_held(
+    company: Company, update: Callable[[], Any], change: Callable[[], Any], method: str, path: str = "", skip: int = 0
+) -> None:
+    """Run an update, and a change by somebody else while one of its requests has been sent and isn't served yet."""
+    faults = f"{company.azure.control}/_sim/faults"
+    held = await company.fault("arm", method=method, path=path, skip=skip, hold=True)
+    running = asyncio.ensure_future(update())
+    while True:
+        known = (await company.azure.call("GET", faults)).body["faults"]
+        if any(fault["id"] == held and fault["held"] for fault in known):
+            break
+        await asyncio.sleep(0.01)
+    change()
+    await company.azure.call("POST", f"{faults}/{held}/release")
+    await running

@@ -1,7 +1,6 @@
 """App settings of App Service and Functions against the contract, and what only they have."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, override
 
@@ -16,7 +15,7 @@ from rekey.model import ConsumerTarget, Rotation
 from rekey.secret_value import SecretValue
 from tests.consumers.contract import ConsumerContract, Forgotten, Wire
 from tests.consumers.handed import Handed
-from tests.consumers.hosting import AT, FOREIGN_SCOPE, SCOPE, delete, hosted, no_role, only_reader, site
+from tests.consumers.hosting import AT, FOREIGN_SCOPE, SCOPE, delete, hosted, no_role, only_reader, site, while_held
 from tests.core.binding import Corpus
 from tests.core.company import Company
 
@@ -111,22 +110,6 @@ async def _inspected(company: Company, uri: str = URI) -> tuple[AppSetting, Rota
     return kind, rotation, ConsumerTarget(SCHEME, uri, found.object_id)
 
 
-async def _while_held(
-    company: Company, update: Callable[[], Any], change: Callable[[], Any], method: str, path: str, skip: int
-) -> None:
-    """Run an update, and a change by somebody else while one of its requests has been sent and isn't served yet."""
-    held = await company.fault("arm", method=method, path=path, skip=skip, hold=True)
-    running = asyncio.ensure_future(update())
-    while True:
-        faults = (await company.azure.call("GET", f"{company.azure.control}/_sim/faults")).body["faults"]
-        if any(f["id"] == held and f["held"] for f in faults):
-            break
-        await asyncio.sleep(0.01)
-    change()
-    await company.azure.call("POST", f"{company.azure.control}/_sim/faults/{held}/release")
-    await running
-
-
 async def test_what_holds_the_value_is_not_written(company: Company) -> None:
     """A second attempt restarts the site no second time."""
     kind, rotation, target = await _inspected(company)
@@ -154,7 +137,7 @@ async def test_change_by_somebody_else_is_noticed_and_kept(company: Company) -> 
         shop.replace({**shop.settings, "COLOUR": "blue", "MORE": "1"})
 
     with pytest.raises(NotYetError) as caught:
-        await _while_held(company, lambda: kind.update(rotation, target, new), change, "POST", LIST, skip=1)
+        await while_held(company, lambda: kind.update(rotation, target, new), change, "POST", LIST, skip=1)
     assert caught.value.code == "changed-meanwhile"
     assert "COLOUR, MORE" in caught.value.message
     await kind.update(rotation, target, new)
@@ -169,7 +152,7 @@ async def test_stale_list_of_somebody_else_is_noticed_and_mended(company: Compan
     new, shop = Handed("new-value"), site(company)
     stale = {**shop.settings, "COLOUR": "blue"}
     with pytest.raises(NotYetError):
-        await _while_held(
+        await while_held(
             company, lambda: kind.update(rotation, target, new), lambda: shop.replace(stale), "POST", LIST, skip=1
         )
     with pytest.raises(NotYetError):
