@@ -65,6 +65,14 @@ class Hosting(Scenario):
         return document
 
     @override
+    def managed_secret(self, client_id: str, azure_devops: str) -> dict[str, Any]:
+        document = super().managed_secret(client_id, azure_devops)
+        tags = document["vaults"][self.vault]["secrets"][self.secret]["tags"]
+        for name in [name for name in tags if name.startswith("azureDevOps")]:
+            del tags[name]
+        return document
+
+    @override
     def settings(self, description: dict[str, Any], identity: str, client_id: str, storage: str) -> dict[str, str]:
         found = super().settings(description, identity, client_id, storage)
         (scope,) = json.loads(found["REKEY_SCOPES"])
@@ -72,10 +80,12 @@ class Hosting(Scenario):
 
 
 @contextlib.asynccontextmanager
-async def hosted(folder: Path, monkeypatch: pytest.MonkeyPatch, consumer: str) -> AsyncIterator[Company]:
-    """Run the company; its managed secret names that consumer besides the service connection."""
-    scenario = Hosting(tags={"rekey-consumer-1": consumer})
-    async with companies.company(folder, monkeypatch, scenario) as running:
+async def hosted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *consumers: str, storage: str = companies.NO_STORAGE
+) -> AsyncIterator[Company]:
+    """Run the company; its managed secret names these consumers."""
+    scenario = Hosting(tags={f"rekey-consumer-{number}": uri for number, uri in enumerate(consumers, 1)})
+    async with companies.company(folder, monkeypatch, scenario, storage) as running:
         for name in ("shop", "flows"):
             site(running, name).references()
         yield running
