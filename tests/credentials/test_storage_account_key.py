@@ -1,21 +1,38 @@
 """Keys of a storage account, made anew in turn."""
 
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from uuid import uuid4
+
 import msgspec
 import pytest
 
+from activities.generate_credential import generate
+from activities.open_record import open_record
+from activities.retire_old_credential import retire
+from activities.set_secret_version import publish
 from local.azure.arm import ResourceManager
 from local.azure.arm_access import Access
-from local.azure.arm_storage_state import StorageAccount
+from local.azure.arm_storage_state import Key, StorageAccount, new_key
+from local.storage import Azurite
 from local.storage_scenario import StorageScenario
 from rekey import storage_account
 from rekey.credentials import storage_account_key
 from rekey.credentials.storage_account_key import StorageAccountKey
+from rekey.errors import NotYetError, PermanentError, RekeyError
+from rekey.inspection import Before
+from rekey.model import Facts, Issued, Reason, Walk
 from rekey.secret_value import SecretValue
 from rekey.storage_value import key_in
+from tests.core import company as companies
 from tests.core.binding import Corpus
 from tests.core.company import Company
-from tests.credentials.any_kind import Forgotten
-from tests.credentials.regenerated import RegeneratedContract
+from tests.credentials.any_kind import Asked, Forgotten
+from tests.credentials.regenerated import RegeneratedContract, newest
 
 SUBSCRIPTION = "aaaaaaaa-0000-4000-8000-000000000001"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop"
@@ -133,3 +150,347 @@ class TestStorageAccountKey(RegeneratedContract):
     def time_passes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let a moment be too long."""
         monkeypatch.setattr(storage_account, "SEND_WITHIN", -1.0)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, azurite: Azurite, scenario: StorageScenario
+) -> AsyncIterator[Company]:
+    """Run a company whose secret holds a key of a storage account."""
+    monkeypatch.setattr(storage_account_key, "APART", 0.0)
+    async with companies.company(folder, monkeypatch, scenario, storage=azurite.connection_string) as company:
+        await company.clients.storage_ready()
+        yield company
+
+
+@pytest.fixture
+async def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, azurite: Azurite) -> AsyncIterator[Company]:
+    """Run a company that doesn't let Rekey adopt what it didn't make, with the bare key in its secret."""
+    async with running(tmp_path, monkeypatch, azurite, StorageScenario(adopt=False, form="key")) as made:
+        yield made
+
+
+async def _facts(company: Company, reason: Reason = Reason.MANUAL, **changes: object) -> Facts:
+    rotation = msgspec.structs.replace(await company.rotation(str(uuid4()), reason), **changes)
+    return await StorageAccountKey(company.clients).inspect(rotation, Before(company.clients, rotation))
+
+
+async def _walk(company: Company) -> Walk:
+    rotation = await company.rotation(str(uuid4()))
+    facts = await StorageAccountKey(company.clients).inspect(rotation, Before(company.clients, rotation))
+    walk = Walk(rotation=rotation.knowing(facts), facts=facts)
+    await open_record(company.desk, walk)
+    return walk
+
+
+async def _rotated(company: Company) -> Issued:
+    """Take a rotation to its end."""
+    walk = await _walk(company)
+    walk = walk.but(issued=await generate(company.desk, walk))
+    await publish(company.desk, walk)
+    await retire(company.desk, walk)
+    assert walk.issued
+    return walk.issued
+
+
+async def _set(company: Company, value: str, **tags: str) -> None:
+    """Set the secret by hand, with its tags and these."""
+    vault, secret = company.desk.vault(company.scenario.vault), company.scenario.secret
+    current, _ = await vault.current(secret)
+    await vault.set(secret, SecretValue(value), tags={**current.tags, **tags})
+
+
+async def test_keys_take_turns_and_only_what_rekey_made_is_retired(company: Company) -> None:
+    """The first old key was made by others and stays; from then on each old key is one that Rekey made."""
+    by_hand = account_of(company).keys["key1"].value
+    first = await _facts(company)
+    assert (first.old_key_id, first.next_key_id) == (None, key_id(company, "key2"))
+    assert "rekey-adopt" in first.left_alone
+    assert first.left_alone in first.remarks
+    made = [await _rotated(company)]
+    assert account_of(company).keys["key1"].value == by_hand
+    second = await _facts(company)
+    assert (second.old_key_id, second.next_key_id) == (made[0].key_id, key_id(company, "key1"))
+    made += [await _rotated(company), await _rotated(company)]
+    assert [one.key_id.partition("@")[0] for one in made] == ["key2", "key1", "key2"]
+    assert newest(company)["value"] == account_of(company).keys["key2"].value
+    assert account_of(company).regenerations == 1 + 2 + 2
+
+
+async def test_a_leaked_key_is_made_anew_whoever_made_it(company: Company) -> None:
+    """Who made the old key doesn't matter once it is known to strangers."""
+    facts = await _facts(company, Reason.LEAK)
+    assert (facts.old_key_id, facts.left_alone) == (key_id(company, "key1"), "")
+
+
+async def test_a_record_of_another_secret_proves_nothing(company: Company) -> None:
+    """Tags copied to another secret name a rotation that was not of that one: its key is left alone."""
+    issued = await _rotated(company)
+    tags, value = newest(company)["tags"], newest(company)["value"]
+    await company.desk.vault(company.scenario.vault).set("copy", SecretValue(value), tags=tags)
+    copied = await _facts(company, secret="copy", old_version=(await _version(company, "copy")))
+    assert (await _facts(company)).old_key_id == issued.key_id
+    assert copied.old_key_id is None
+
+
+async def _version(company: Company, secret: str) -> str:
+    return (await company.desk.vault(company.scenario.vault).current(secret))[0].id
+
+
+async def test_the_key_in_use_is_known_by_its_value_whatever_tags_claim(company: Company) -> None:
+    """Tags are written by others: the key that the secret holds is never the one that is made anew."""
+    for claim in ("key1", "key2", "key9"):
+        tags = {"CredentialId": claim, "rekey-key-id": f"{claim}@{account_of(company).keys['key1'].creation_time()}"}
+        await _set(company, account_of(company).keys["key2"].value, **tags)
+        assert (await _facts(company)).next_key_id == key_id(company, "key1")
+
+
+@pytest.mark.parametrize(
+    ("tag", "claim", "chosen"),
+    [
+        ("CredentialId", "key1", "key2"),
+        ("CredentialId", "key2", "key1"),
+        ("rekey-key-id", "key1@2020-01-01T00:00:00.0000000Z", "key2"),
+    ],
+)
+async def test_a_value_that_is_no_key_any_more_leaves_it_to_the_tag(
+    company: Company, tag: str, claim: str, chosen: str
+) -> None:
+    """If the value is neither key, the other one than a tag names is made anew; nothing old is retired."""
+    await _set(company, new_key(""), **{tag: claim})
+    facts = await _facts(company)
+    assert (facts.old_key_id, facts.next_key_id) == (None, key_id(company, chosen))
+    assert any("neither of the account's keys" in remark for remark in facts.remarks)
+
+
+async def test_without_a_tag_the_older_key_is_made_anew(company: Company) -> None:
+    """Whoever uses the account without Rekey most likely uses the key that was made last."""
+    await _set(company, new_key(""))
+    facts = await _facts(company, Reason.LEAK)
+    assert (facts.old_key_id, facts.next_key_id) == (None, key_id(company, "key2"))
+    assert any("older key, key2" in remark for remark in facts.remarks)
+
+
+@pytest.mark.parametrize("same_age", [True, False])
+async def test_nothing_is_guessed(company: Company, same_age: bool) -> None:  # noqa: FBT001 - a case
+    """Without value, tag or age nobody can say which key is in use: nothing is made anew."""
+    keys = account_of(company).keys
+    await _set(company, new_key(""))
+    keys["key2"].created, keys["key2"].age_known = keys["key1"].created, same_age
+    with pytest.raises(PermanentError) as caught:
+        await _facts(company)
+    assert caught.value.code == "key-in-use-unknown"
+    assert "CredentialId" in caught.value.what_to_do
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ("changeme", "no-storage-key"),
+        ("AccountName=another;AccountKey=" + new_key(""), "other-account"),
+        ("BlobEndpoint=https://x.example/;SharedAccessSignature=sig", "no-storage-key"),
+    ],
+)
+async def test_values_of_another_form_are_refused_beforehand(company: Company, value: str, code: str) -> None:
+    """What is no key of this account isn't replaced by one."""
+    await _set(company, value)
+    with pytest.raises(PermanentError) as caught:
+        await _facts(company)
+    assert caught.value.code == code
+
+
+async def test_keys_without_creation_time_can_be_told_apart_once_they_are_made(company: Company) -> None:
+    """An account older than creation times: the keys made from now on have one, and so both are retired in turn."""
+    for key in account_of(company).keys.values():
+        key.age_known = False
+    assert (await _facts(company)).next_key_id == "key2@unknown"
+    first, second = await _rotated(company), await _rotated(company)
+    assert "unknown" not in first.key_id + second.key_id
+    assert newest(company)["value"] == account_of(company).keys["key1"].value
+
+
+async def test_key_of_unknown_age_that_got_one_was_made_anew_by_somebody(company: Company) -> None:
+    """No creation time is one, too: a key that has one now isn't the one that was looked at."""
+    account_of(company).keys["key2"].age_known = False
+    walk = await _walk(company)
+    account_of(company).regenerate("key2", company.azure.cloud.clock, "")
+    with pytest.raises(PermanentError) as caught:
+        await generate(company.desk, walk)
+    assert caught.value.code == "key-changed"
+
+
+async def test_service_that_never_says_creation_times_is_refused(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new key without a creation time can't be told from the next one: it isn't published, the old one works on."""
+    monkeypatch.setattr(Key, "creation_time", lambda _key: None)
+    walk = await _walk(company)
+    before = newest(company)
+    with pytest.raises(PermanentError) as caught:
+        await generate(company.desk, walk)
+    assert caught.value.code == "no-creation-time"
+    assert newest(company)["id"] == before["id"]
+
+
+async def test_account_that_lets_no_keys_in_is_rotated_and_recommended_for_retirement(company: Company) -> None:
+    """Where nobody can use a key, it isn't tried: it is enough that the account lists it; and that is said."""
+    account_of(company).allow_shared_key_access = False
+    facts = await _facts(company)
+    assert any("Retire it" in remark for remark in facts.remarks)
+    issued = await _rotated(company)
+    assert account_of(company).keys["key2"].value == newest(company)["value"]
+    assert await company.requests("storage-account") == []
+    with pytest.raises(PermanentError) as caught:
+        await _verify(company, new_key(""))
+    assert caught.value.code == "not-a-key"
+    assert issued.key_id == key_id(company, "key2")
+
+
+async def test_keys_switched_off_meanwhile_are_no_failure(company: Company) -> None:
+    """The refusal of keys as such is understood from the answer, too."""
+    await _facts(company)
+    account_of(company).allow_shared_key_access = False
+    await _verify(company, account_of(company).keys["key2"].value)
+    assert len(await company.requests("storage-account")) == 1
+
+
+@pytest.mark.parametrize("elsewhere", [{"kind": "FileStorage"}, {"name": "z12"}])
+async def test_key_is_tried_at_the_accounts_own_address_only(company: Company, elsewhere: dict[str, str]) -> None:
+    """An account without a blob service, or with it somewhere else, is taken at its list's word; nothing is sent."""
+    account = account_of(company)
+    for field, value in elsewhere.items():
+        setattr(account, field, value)
+    facts = await _facts(company)
+    assert any("can't be tried" in remark for remark in facts.remarks)
+    await _verify(company, account.keys["key2"].value)
+    assert await company.requests("storage-account") == []
+
+
+async def test_connection_string_decides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, azurite: Azurite
+) -> None:
+    """Endpoints in the secret are kept as they are, and never spoken to."""
+    async with running(tmp_path, monkeypatch, azurite, StorageScenario()) as company:
+        told = f"BlobEndpoint=https://evil.example/;{newest(company)['value']};EndpointSuffix=evil.example"
+        await _set(company, told)
+        issued = await _rotated(company)
+        old, new = company.scenario, account_of(company).keys[issued.key_id.partition("@")[0]].value
+        assert isinstance(old, StorageScenario)
+        assert newest(company)["value"] == told.replace(old.key, new)
+        asked = await company.requests("storage-account")
+        assert asked == [("GET", "/")]
+
+
+async def test_microsofts_sample_tags_work_unchanged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, azurite: Azurite
+) -> None:
+    """ProviderAddress, CredentialId and ValidityPeriodDays are a policy; the new version names its key as they do."""
+    scenario = StorageScenario(sample_tags=True, form="key", adopt=False)
+    async with running(tmp_path, monkeypatch, azurite, scenario) as company:
+        for name in ("key2", "key1"):
+            issued = await _rotated(company)
+            tags = newest(company)["tags"]
+            assert (tags["CredentialId"], tags["rekey-key-id"]) == (name, issued.key_id)
+            assert (tags["ProviderAddress"], tags["ValidityPeriodDays"]) == (scenario.account_id, "180")
+            left = datetime.fromtimestamp(newest(company)["exp"], UTC) - datetime.now(UTC)
+            assert abs(left - timedelta(days=180)) < timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("roles", "missing", "granted"),
+    [
+        (("Reader",), {"listKeys/action", "regenerateKey/action"}, {"Storage Account Key Operator Service Role"}),
+        (("Storage Account Key Operator Service Role",), {"read"}, {"Reader"}),
+        (
+            (),
+            {"read", "listKeys/action", "regenerateKey/action"},
+            {"Reader", "Storage Account Key Operator Service Role"},
+        ),
+        (("Storage Account Contributor",), set(), set()),
+    ],
+    ids=["reader", "key operator", "nobody", "contributor"],
+)  # fmt: skip
+async def test_exactly_what_is_missing_is_named(
+    company: Company, roles: tuple[str, ...], missing: set[str], granted: set[str]
+) -> None:
+    """Each action that the app's identity lacks is named, and the commands grant the smallest roles that have them."""
+    access, scenario = _access(company), company.scenario
+    assert isinstance(scenario, StorageScenario)
+    access.assignments.clear()
+    access.seed({"role_assignments": [{"identity": "rekey", "role": r, "scope": scenario.account_id} for r in roles]})
+    if not missing:
+        assert (await _facts(company)).next_key_id
+        return
+    with pytest.raises(PermanentError) as caught:
+        await _facts(company)
+    assert set(re.findall(r"storageAccounts/([\w/]+)[, ]", caught.value.message)) >= missing
+    assert set(re.findall("--role '([^']+)'", caught.value.what_to_do)) == granted
+
+
+async def test_account_that_is_gone_is_named(company: Company) -> None:
+    """An account that was deleted is a permanent error with its id."""
+    scenario = company.scenario
+    assert isinstance(scenario, StorageScenario)
+    del company.azure.cloud.storage_accounts.accounts[scenario.account]
+    with pytest.raises(PermanentError) as caught:
+        await _facts(company)
+    assert caught.value.code == "not-found"
+    assert scenario.account in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "code"),
+    [
+        ({"default_action": "Deny"}, PermanentError, "network-refused"),
+        ({"public_network_access": "Disabled"}, PermanentError, "network-refused"),
+    ],
+)
+async def test_network_rules_are_named(
+    company: Company, change: dict[str, str], error: type[RekeyError], code: str
+) -> None:
+    """Rules that keep Rekey out won't go away by waiting: the setting is named."""
+    for field, value in change.items():
+        setattr(account_of(company), field, value)
+    with pytest.raises(error) as caught:
+        await _verify(company, account_of(company).keys["key1"].value)
+    assert caught.value.code == code
+    assert "networkAcls" in caught.value.what_to_do
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_storage_that_is_not_well_is_tried_again(company: Company, status: int) -> None:
+    """An outage of the data plane says nothing about the key."""
+    await company.fault("storage-account", status=status)
+    with pytest.raises(NotYetError):
+        await _verify(company, account_of(company).keys["key1"].value)
+
+
+async def test_throttled_regeneration_is_asked_again_later(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal changed nothing: one key is made in the end."""
+    walk = await _walk(company)
+    await company.fault("arm", method="POST", path="/regenerateKey", status=429, retry_after=7)
+    with pytest.raises(NotYetError) as caught:
+        await generate(company.desk, walk)
+    assert caught.value.seconds == 7.0
+    monkeypatch.setattr(storage_account_key, "SETTLED", timedelta())
+    await generate(company.desk, walk)
+    assert account_of(company).regenerations == 1
+
+
+async def test_lists_that_disagree_are_waited_for(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an unclear answer one list with the new key and one without are a replica that lags: nothing is asked."""
+    walk = await _walk(company)
+    monkeypatch.setattr(storage_account_key, "SETTLED", timedelta())
+
+    async def while_it_waits(_seconds: float) -> None:
+        account_of(company).regenerate("key2", company.azure.cloud.clock, "")
+
+    monkeypatch.setattr(storage_account_key, "asyncio", SimpleNamespace(sleep=while_it_waits))
+    turn = Asked(datetime.now(UTC))
+    with pytest.raises(NotYetError) as caught:
+        await StorageAccountKey(company.clients).generate(walk.rotation, "", datetime.now(UTC), turn)
+    assert (caught.value.code, turn.times) == ("lists-disagree", 0)
+
+
+async def _verify(company: Company, value: str) -> None:
+    await StorageAccountKey(company.clients).verify(await company.rotation(), SecretValue(value))
