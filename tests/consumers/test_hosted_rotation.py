@@ -112,7 +112,7 @@ async def _insisted(kind: ConsumerKind, rotation: Rotation, target: ConsumerTarg
 @pytest.mark.parametrize("uri", [CONSUMERS[0], CONSUMERS[2], CONSUMERS[5]])
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_lost_at_any_request_it_converges(company: Company, uri: str, when: str) -> None:
-    """Whichever request is lost, before or after its work, the next attempts come to the same and touch nothing else."""
+    """Whichever request is lost, before or after its work, the next attempts come to the same and touch no more."""
     rotation = await company.rotation()
     kind = consumer_kind(uri.partition("://")[0])(company.clients)
     target = ConsumerTarget(uri.partition("://")[0], uri, (await kind.inspect(rotation, uri)).object_id)
