@@ -11,7 +11,7 @@ from rekey.azdo_uri import Place
 from rekey.azure_devops import MEMBERSHIP, AzureDevOps, below
 from rekey.clients import Clients
 from rekey.errors import PermanentError
-from rekey.queued_work import Ended, Found, chosen, succeeded
+from rekey.queued_work import GONE, Ended, Found, chosen, succeeded
 
 GRANT = f"{MEMBERSHIP}Create releases and View releases on the release pipeline (Pipelines, Releases, Security)."
 _NAMESPACE = "c788c23e-1b46-4162-8f5e-d7585343b5de"
@@ -72,7 +72,7 @@ class Releases:
         """Return how a release ended, None while a stage that starts by itself goes on."""
         release = await self._api.found(f"{self._path}/releases/{run}")
         if release is None:
-            return Ended("is gone")
+            return GONE
         if release.get("status") == "abandoned":
             return Ended("was abandoned")
         return _ended([stage for stage in release.get("environments") or () if stage.get("conditions")])

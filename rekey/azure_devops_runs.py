@@ -11,7 +11,7 @@ from rekey.azdo_uri import Place
 from rekey.azure_devops import MEMBERSHIP, AzureDevOps, below
 from rekey.clients import Clients
 from rekey.errors import PermanentError
-from rekey.queued_work import Ended, Found, chosen, succeeded
+from rekey.queued_work import GONE, Ended, Found, chosen, succeeded
 
 GRANT = f"{MEMBERSHIP}Queue builds and View builds on the pipeline (Pipelines, the pipeline, Manage security)."
 _NAMESPACE = "33344d9c-fc72-4d6f-aba5-fa317101a7e9"
@@ -51,7 +51,7 @@ class Runs:
         Whoever queued it: it began later, so it tries out the same.
         """
         definition = await self._definition(number)
-        branch = self._branch() or (definition.get("repository") or {}).get("defaultBranch")
+        branch = self._branch() or _full(str((definition.get("repository") or {}).get("defaultBranch") or ""))
         query = {"$top": _ENOUGH, "reasonFilter": "manual", **({"branchName": branch} if branch else {})}
         return min((int(b["id"]) for b in await self._builds(number, query) if int(b["id"]) > run), default=None)
 
@@ -67,7 +67,7 @@ class Runs:
         """Return how a run ended, None while it goes on."""
         answer = await self._api.found(f"{self._path}/pipelines/{number}/runs/{run}")
         if answer is None:
-            return Ended("is gone")
+            return GONE
         return succeeded(str(answer.get("result") or "unknown")) if answer.get("state") == "completed" else None
 
     def link(self, run: int) -> str:
@@ -76,8 +76,7 @@ class Runs:
         return f"{self._origin}/{quote(place.organization)}/{quote(place.project)}/_build/results?buildId={run}"
 
     def _branch(self) -> str:
-        branch = self._place.options.get("branch", "")
-        return branch if branch.startswith("refs/") or not branch else f"refs/heads/{branch}"
+        return _full(self._place.options.get("branch", ""))
 
     async def _named(self, name: str) -> list[dict[str, Any]]:
         return await self._api.listed(f"{self._path}/build/definitions", {"name": name})
@@ -106,3 +105,7 @@ class Runs:
                 f"{self._place.uri} is a classic build pipeline",
                 "Name a YAML pipeline, or a classic release with ?type=release.",
             )
+
+
+def _full(branch: str) -> str:
+    return branch if branch.startswith("refs/") or not branch else f"refs/heads/{branch}"

@@ -17,10 +17,17 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """The end of something queued: `how` goes on after its name, as in `run 12 ended failed`."""
+    """The end of something queued: `how` goes on after its name, as in `run 12 ended failed`.
+
+    `missing`: the service doesn't know it, any more or as yet.
+    """
 
     how: str
     well: bool = False
+    missing: bool = False
+
+
+GONE = Ended("is gone", missing=True)
 
 
 def succeeded(result: str) -> Ended:

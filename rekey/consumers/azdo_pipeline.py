@@ -16,7 +16,7 @@ from rekey.clients import Clients
 from rekey.errors import InputError, NotYetError, PermanentError, RekeyError, UnclearError
 from rekey.model import ConsumerTarget, Rotation, When
 from rekey.ports import ConsumerFacts, Handover, Permission
-from rekey.queued_work import QueuedWork
+from rekey.queued_work import Ended, QueuedWork
 from rekey.settings import Settings
 
 SCHEME = "azdo-pipeline"
@@ -29,10 +29,31 @@ FORM = Form(
 BRANCH = re.compile(r"(?!.*(?:\.\.|//|/\.|\.lock$|[./]$))[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
 """Branches as people name them: git allows more, among it what ends a URL."""
 
-SETTLES = 90.0
-"""Seconds after which a run that was queued has a place in the list, even if the answer never came."""
+SETTLES = 120.0
+"""Seconds after which every replica knows a run that was queued, even if the answer never came."""
 LOOKS_AGAIN = 20.0
 """Seconds between two looks at a run: it takes minutes, and each look counts against the organization's limits."""
+
+
+class Note(msgspec.Struct, frozen=True):
+    """What outlives an attempt: `after` the run of that id one was queued, or about to be; `run`: it is this one."""
+
+    state: str
+    id: int
+    at: int
+    """Unix seconds."""
+    version: str
+
+    @property
+    def text(self) -> str:
+        """Return what is kept."""
+        return f"{self.state}:{self.id}:{self.at}:{self.version}"
+
+    def wait_until_settled(self, message: str) -> None:
+        """Raise NotYetError while what was queued may not be known everywhere."""
+        left = self.at + SETTLES - time.time()
+        if left > 0:
+            raise NotYetError("may-be-queued", message, left)
 
 
 class AzdoPipeline:
@@ -62,52 +83,57 @@ class AzdoPipeline:
         return ConsumerFacts(object_id=f"{found.project_id}.{kind}.{found.number}")
 
     async def update(self, rotation: Rotation, target: ConsumerTarget, handover: Handover) -> None:
-        """Queue a run, unless one that this rotation queued goes on or has succeeded."""
+        """Queue a run, unless one that this rotation queued for this version goes on or has succeeded."""
         work, number, label = self._work(_place(target.uri)), _number(target), _label(rotation)
-        note = await handover.recall()
-        if run := await self._known(work, number, label, note):
-            ended = await work.state(number, run)
+        note = await _recalled(handover)
+        if note and note.state == "after":
+            note = await self._found_again(work, number, label, note)
+            await handover.keep(note.text if note else "")
+        if note:
+            ended = await self._ended(work, number, note)
             if ended is None or ended.well:
-                await handover.keep(f"run:{run}")
                 return
         await self._queue(work, number, label, handover)
 
     async def confirm(self, rotation: Rotation, target: ConsumerTarget, handover: Handover) -> str:  # noqa: ARG002 - the port's signature
         """Return that the run succeeded; NotYetError while it goes on, PermanentError if it ended otherwise."""
-        work, note = self._work(_place(target.uri)), await handover.recall()
-        if not note.startswith("run:"):
+        work, note = self._work(_place(target.uri)), await _recalled(handover)
+        if note is None or note.state != "run":
             raise NotYetError("not-queued", f"{target.uri} was not queued by this rotation yet")
-        run = int(note.removeprefix("run:"))
-        ended = await work.state(_number(target), run)
+        ended = await self._ended(work, _number(target), note)
+        name, link = _named(target, note.id), work.link(note.id)
         if ended is None:
-            raise NotYetError(
-                "still-running", f"{target.uri}: {_named(target, run)} goes on, see {work.link(run)}", LOOKS_AGAIN
-            )
+            raise NotYetError("still-running", f"{target.uri}: {name} goes on, see {link}", LOOKS_AGAIN)
         if not ended.well:
             raise PermanentError(
                 "run-failed",
-                f"{target.uri}: {_named(target, run)} {ended.how}, see {work.link(run)}",
+                f"{target.uri}: {name} {ended.how}, see {link}",
                 "Look at what failed and mend it: the next try queues a new run. The old credential still works.",
             )
-        return f"{_named(target, run)} {ended.how} ({work.link(run)})"
+        return f"{name} {ended.how} ({link})"
 
-    async def _known(self, work: QueuedWork, number: int, label: str, note: str) -> int | None:
-        """Return the run of an earlier attempt, also one whose answer was lost; NotYetError while it may still show."""
-        if note.startswith("run:"):
-            return int(note.removeprefix("run:"))
-        if not note.startswith("after:"):
+    async def _found_again(self, work: QueuedWork, number: int, label: str, note: Note) -> Note | None:
+        """Return the note of the run whose answer an earlier attempt didn't get, None if it never came to be.
+
+        NotYetError while it may still show.
+        """
+        run = await work.after(number, note.id, label)
+        if run is None:
+            note.wait_until_settled("an earlier attempt may have queued a run that isn't listed yet")
             return None
-        newest, asked = note.removeprefix("after:").split(":")
-        run = await work.after(number, int(newest), label)
-        left = float(asked) + SETTLES - time.time()
-        if run is None and left > 0:
-            raise NotYetError("may-be-queued", "an earlier attempt may have queued a run that isn't listed yet", left)
-        return run
+        return msgspec.structs.replace(note, state="run", id=run)
+
+    async def _ended(self, work: QueuedWork, number: int, note: Note) -> Ended | None:
+        """Return how the run of a note ended, None while it goes on; NotYetError while it may not be known yet."""
+        ended = await work.state(number, note.id)
+        if ended is not None and ended.missing:
+            note.wait_until_settled("the service doesn't show the new run yet")
+        return ended
 
     async def _queue(self, work: QueuedWork, number: int, label: str, handover: Handover) -> None:
         """Queue a run; what is kept before says where to look for it if the answer is lost."""
-        newest = await work.newest(number)
-        await handover.keep(f"after:{newest}:{int(time.time())}")
+        note = Note("after", await work.newest(number), int(time.time()), handover.version)
+        await handover.keep(note.text)
         try:
             run = await work.queue(number, label)
         except UnclearError:
@@ -115,7 +141,7 @@ class AzdoPipeline:
         except RekeyError:
             await handover.keep("")  # refused: there is nothing to look for
             raise
-        await handover.keep(f"run:{run}")
+        await handover.keep(msgspec.structs.replace(note, state="run", id=run).text)
 
     def _work(self, place: Place) -> QueuedWork:
         if place.options.get("type") == "release":
@@ -133,6 +159,15 @@ def _place(uri: str) -> Place:
     if not BRANCH.fullmatch(branch):
         raise InputError(FORM.field, uri, f"{FORM.expected}, with a branch of letters, digits and . _ - /")
     return msgspec.structs.replace(place, options={"branch": branch})
+
+
+async def _recalled(handover: Handover) -> Note | None:
+    """Return the note about this version: a run for another one, before a rollback, says nothing of this one."""
+    state, _, rest = (await handover.recall()).partition(":")
+    if not rest:
+        return None
+    run, at, version = rest.split(":")
+    return Note(state, int(run), int(at), version) if version == handover.version else None
 
 
 def _named(target: ConsumerTarget, run: int) -> str:

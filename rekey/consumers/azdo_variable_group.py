@@ -64,10 +64,10 @@ class AzdoVariableGroup:
             return
         name = _variable(group, place)
         changed = {**group["variables"][name], "value": (await handover.value()).reveal()}
-        await groups.replace({**group, "variables": {**group["variables"], name: changed}})
+        answer = await groups.replace({**group, "variables": {**group["variables"], name: changed}})
         written = await self._group(groups, place, target)
         _require_same(group, written, place)
-        await handover.keep(f"modified:{written.get('modifiedOn', '')}")
+        await handover.keep(f"modified:{answer.get('modifiedOn') or written.get('modifiedOn', '')}")
 
     async def confirm(self, rotation: Rotation, target: ConsumerTarget, handover: Handover) -> str:
         """Read the group again; its secrets can't be read, so that only its dates say whether the value is ours."""

@@ -331,6 +331,37 @@ async def test_deleted_run_confirms_nothing(company: Company) -> None:
     assert (await kind.confirm(rotation, target, handed)).startswith("run 2 succeeded")
 
 
+async def test_another_version_gets_a_run_of_its_own(company: Company) -> None:
+    """A run for a version that isn't the published one any more, as after a rollback, confirms nothing."""
+    kind, rotation, target = await _inspected(company)
+    handed = HandedNothing()
+    await kind.update(rotation, target, handed)
+    handed.version = "another"
+    with pytest.raises(NotYetError):
+        await kind.confirm(rotation, target, handed)
+    await kind.update(rotation, target, handed)
+    assert (await kind.confirm(rotation, target, handed)).startswith("run 2 succeeded")
+
+
+async def test_replica_that_does_not_know_the_run_yet_is_no_failure(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that was queued just now and isn't found is looked for later: neither failed nor queued again."""
+    kind, rotation, target = await _inspected(company)
+    handed = HandedNothing()
+    await kind.update(rotation, target, handed)
+    monkeypatch.setattr(azdo_pipeline, "SETTLES", 90.0)
+    known = dict(project(company).pipelines[1].runs)
+    project(company).pipelines[1].runs.clear()
+    for look in (kind.confirm, kind.update):
+        with pytest.raises(NotYetError) as caught:
+            await look(rotation, target, handed)
+        assert caught.value.code == "may-be-queued"
+    project(company).pipelines[1].runs |= known
+    assert await kind.confirm(rotation, target, handed)
+    assert len(runs(company)) == 1
+
+
 async def test_run_is_queued_on_the_branch_that_is_named(company: Company) -> None:
     """A branch in the URI is the run's, with or without refs/heads."""
     for written in ("release/2", "refs/heads/release/2"):
@@ -363,12 +394,12 @@ async def test_attempt_that_died_while_queueing_is_waited_for(
     monkeypatch.setattr(azdo_pipeline, "SETTLES", 90.0)
     kind, rotation, target = await _inspected(company)
     handed = HandedNothing()
-    handed.note = f"after:0:{int(time.time())}"
+    handed.note = f"after:0:{int(time.time())}:{handed.version}"
     with pytest.raises(NotYetError) as caught:
         await kind.update(rotation, target, handed)
     assert caught.value.code == "may-be-queued"
     assert 0 < (caught.value.seconds or 0) <= 90
-    handed.note = f"after:0:{time.time() - 91:.0f}"
+    handed.note = f"after:0:{int(time.time()) - 91}:{handed.version}"
     await kind.update(rotation, target, handed)
     assert [run.id for run in runs(company)] == [1]
 
@@ -386,9 +417,9 @@ async def test_run_of_somebody_else_after_ours_was_lost_will_do(company: Company
     ):
         pipeline.runs[number] = Run(number, "x", branch, now, 0, "succeeded", "somebody", reason)
     handed = HandedNothing()
-    handed.note = "after:5:0"
+    handed.note = f"after:5:0:{handed.version}"
     await kind.update(rotation, target, handed)
-    assert handed.note == "run:8"
+    assert handed.note == f"run:8:0:{handed.version}"
     assert len(runs(company)) == 5
 
 
