@@ -28,13 +28,9 @@ def _rotation_may_change(scenario: Scenario, before: Company) -> Iterator[str]:
     yield f"{secret}/versions/{versions}/"
     yield f"{secret}/versions/{versions - 1}/(enabled$|updated$|reads/)"
     yield f"keyvault/vaults/{scenario.staging}/(purged|deleted|secrets)/"
-    passwords = f"entra/applications/{scenario.application}/passwords"
-    yield f"{passwords}/[0-9]+/removed$"
-    yield f"{passwords}/{len(before.entra.applications[scenario.application].passwords)}/"
-    connection = (
-        f"azuredevops/organizations/{scenario.organization}/projects/{scenario.project}/endpoints/{scenario.connection}"
-    )
-    yield f"{connection}/(secrets/serviceprincipalkey$|updates/|document/modificationDate$|document/modifiedBy/)"
+    yield from scenario.credential.may_change(before)
+    for consumer in scenario.consumers:
+        yield from consumer.may_change()
     yield f"entra/identities/{IDENTITY}/"
     yield "email/outbox/|eventgrid/(events|deliveries)/"
 

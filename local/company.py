@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from local.company_arm import ResourceManager
+
 
 class Password(msgspec.Struct, frozen=True):
     """A password of an application, removed ones included."""
@@ -131,14 +133,16 @@ class Pipeline(msgspec.Struct, frozen=True):
     runs: tuple[Run, ...]
 
 
-class _Project(msgspec.Struct, frozen=True):
+class Project(msgspec.Struct, frozen=True):
+    """A project of Azure DevOps, with what it has by name."""
+
     endpoints: dict[str, Endpoint]
     variable_groups: dict[str, VariableGroup] = {}
     pipelines: dict[str, Pipeline] = {}
 
 
 class _Organization(msgspec.Struct, frozen=True):
-    projects: dict[str, _Project]
+    projects: dict[str, Project]
 
 
 class _AzureDevOps(msgspec.Struct, frozen=True):
@@ -162,6 +166,7 @@ class Company(msgspec.Struct, frozen=True):
     azuredevops: _AzureDevOps
     email: _Email
     eventgrid: _EventGrid
+    arm: ResourceManager = ResourceManager()
 
     @classmethod
     def of(cls, state: dict[str, Any]) -> "Company":
@@ -170,7 +175,11 @@ class Company(msgspec.Struct, frozen=True):
 
     def endpoint(self, organization: str, project: str, name: str) -> Endpoint:
         """Return a service connection."""
-        return self.azuredevops.organizations[organization].projects[project].endpoints[name]
+        return self.project(organization, project).endpoints[name]
+
+    def project(self, organization: str, name: str) -> Project:
+        """Return a project of Azure DevOps."""
+        return self.azuredevops.organizations[organization].projects[name]
 
     def copies(self, kind: str, version: str) -> list[Delivery]:
         """Return the deliveries of the events of that type about that version."""
@@ -187,4 +196,4 @@ class Company(msgspec.Struct, frozen=True):
         kept = [e.secrets for p in projects for e in p.endpoints.values()]
         kept += [g.secrets for p in projects for g in p.variable_groups.values()]
         keys = {value for secrets in kept for value in secrets.values()}
-        return {value for value in passwords | versions | keys if value}
+        return {value for value in passwords | versions | keys | self.arm.secret_values() if value}

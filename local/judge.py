@@ -1,20 +1,21 @@
 """Judges a finished rotation by what the simulated services themselves hold and answer, never by what the app says."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from local.changes import unexpected
 from local.company import Company
+from local.kinds.ports import Judgement, Judgements
+from local.scenario import Scenario
 from local.seen import Seen, look
 from local.stack import Stack
 from rekey import names
 from rekey.records import CLOSED
 
-REFUSED = "AADSTS7000215"
-"""How Entra says that a password is wrong (or gone)."""
+NOTICES = ("starting", "switched", "done")
+"""What the owner is mailed of a rotation that goes well."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,32 @@ def judge(stack: Stack, before: dict[str, Any], extra: Mapping[str, bytes] | Non
 
 def checks(seen: Seen) -> list[Check]:
     """Judge; what can't be found where it has to be makes its check fail."""
-    return [_check(name, judgement, seen) for name, judgement in JUDGEMENTS.items()]
+    return [_check(name, judgement, seen) for name, judgement in judgements(seen.scenario).items()]
 
 
-def _check(name: str, judgement: "Judgement", seen: Seen) -> Check:
+def judgements(scenario: Scenario) -> Judgements:
+    """Return what has to hold of a rotation: of every one, and of what this company's credential and consumers are."""
+    of = scenario.credential
+    staged = "the staged value is deleted and purged" if of.staged else "nothing is left in the staging vault"
+    return {
+        "the newest version is new, and enabled": _newest_enabled,
+        **of.of_the_new(),
+        **{name: judged for consumer in scenario.consumers for name, judged in consumer.judgements().items()},
+        "the old version is disabled": _old_disabled,
+        staged: _staging_empty,
+        **of.of_the_old(),
+        "policy tags are kept": _tags_kept,
+        "the version names its rotation and key": _tagged,
+        **of.of_the_version(),
+        "each mail went once, to the right people": _mails,
+        "nothing else in the company changed": _nothing_else,
+        "the evidence is stored, closed as done": _record_closed,
+        "however often the event came: one rotation": _one_rotation,
+        "no secret leaked anywhere": _no_leak,
+    }
+
+
+def _check(name: str, judgement: Judgement, seen: Seen) -> Check:
     try:
         ok, what = judgement(seen)
     except LookupError as missing:
@@ -47,26 +70,10 @@ def _check(name: str, judgement: "Judgement", seen: Seen) -> Check:
     return Check(name, ok, what)
 
 
-type Judgement = Callable[[Seen], tuple[bool, str]]
-
-
 def _newest_enabled(seen: Seen) -> tuple[bool, str]:
     rotated = seen.new.id != seen.old.id
     state = "enabled" if seen.new.enabled else "disabled"
     return rotated and seen.new.enabled, f"version {seen.new.id}, {state}{'' if rotated else ', the one from before'}"
-
-
-def _signs_in(seen: Seen) -> tuple[bool, str]:
-    return seen.sign_in_new.ok, f"HTTP {seen.sign_in_new.status}, {seen.sign_in_new.text}"
-
-
-def _connection_holds_it(seen: Seen) -> tuple[bool, str]:
-    same = seen.endpoint.key == seen.new.value
-    return same, f"{seen.scenario.connection} stores {'that' if same else 'another'} value"
-
-
-def _connection_works(seen: Seen) -> tuple[bool, str]:
-    return seen.test_connection.ok, f"TestConnection: {seen.test_connection.text}"
 
 
 def _old_disabled(seen: Seen) -> tuple[bool, str]:
@@ -77,19 +84,8 @@ def _old_disabled(seen: Seen) -> tuple[bool, str]:
 def _staging_empty(seen: Seen) -> tuple[bool, str]:
     staging = seen.company.keyvault.vaults[seen.scenario.staging]
     left = sorted([*staging.secrets, *staging.deleted])
-    return not left and bool(
-        staging.purged
-    ), f"purged: {', '.join(staging.purged) or 'nothing'}; left: {left or 'none'}"
-
-
-def _one_password(seen: Seen) -> tuple[bool, str]:
-    live, published = seen.application.live(), seen.published()
-    ok = published is not None and len(live) == 1
-    return ok, f"{_count(len(live), 'password')}, {'with' if published else 'without'} the published one"
-
-
-def _old_refused(seen: Seen) -> tuple[bool, str]:
-    return seen.sign_in_old.status == 401 and REFUSED in seen.sign_in_old.text, seen.sign_in_old.text
+    ok = not left and bool(staging.purged) == seen.scenario.credential.staged
+    return ok, f"purged: {', '.join(staging.purged) or 'nothing'}; left: {left or 'none'}"
 
 
 def _tags_kept(seen: Seen) -> tuple[bool, str]:
@@ -100,23 +96,17 @@ def _tags_kept(seen: Seen) -> tuple[bool, str]:
 
 
 def _tagged(seen: Seen) -> tuple[bool, str]:
-    published, tags = seen.published(), seen.new.tags
+    published, tags = seen.scenario.credential.key_id(seen.company, seen.new.value), seen.new.tags
     rotation, key = tags.get(names.TAG_ROTATION_ID, ""), tags.get(names.TAG_KEY_ID, "")
     known = rotation in {record.rotation_id for record in seen.records}
-    ok = published is not None and published.key_id == key and known
+    ok = published == key and known
     return ok, f"{names.TAG_ROTATION_ID}={rotation or 'missing'}, {names.TAG_KEY_ID}={key or 'missing'}"
-
-
-def _expires_together(seen: Seen) -> tuple[bool, str]:
-    published, version = seen.published(), seen.new.exp
-    password = int(published.end.timestamp()) if published else None
-    return version is not None and version == password, f"version {_day(version)}, password {_day(password)}"
 
 
 def _mails(seen: Seen) -> tuple[bool, str]:
     """Each notice once to each person it concerns, whether as one mail or several."""
-    owner, third_party = seen.scenario.owner, seen.scenario.third_party
-    due = Counter([("starting", owner), ("switched", owner), ("switched", third_party), ("done", owner)])
+    owner, third_parties = seen.scenario.owner, seen.scenario.third_parties
+    due = Counter([*((kind, owner) for kind in NOTICES), *(("switched", to) for to in third_parties)])
     outbox = seen.company.email.outbox
     sent = Counter((mail.kind(), to) for mail in outbox for to in mail.recipients())
     repeated = sum(mail.duplicates for mail in outbox)
@@ -136,40 +126,18 @@ def _record_closed(seen: Seen) -> tuple[bool, str]:
 
 
 def _one_rotation(seen: Seen) -> tuple[bool, str]:
-    before = Company.of(seen.before)
+    scenario, before = seen.scenario, Company.of(seen.before)
     copies = seen.company.copies("SecretNearExpiry", seen.old.id)
-    versions = len(seen.versions) - len(
-        before.keyvault.vaults[seen.scenario.vault].secrets[seen.scenario.secret].versions
-    )
-    passwords = len(seen.application.passwords) - len(before.entra.applications[seen.scenario.application].passwords)
-    ok = (len(seen.records), versions, passwords) == (1, 1, 1) and bool(copies)
-    made = f"{_count(len(seen.records), 'rotation')}, {_count(versions, 'version')}, {_count(passwords, 'password')}"
-    return ok, f"{_count(len(copies), 'copy', 'copies')} of the event delivered, {made}"
+    versions = len(seen.versions) - len(before.keyvault.vaults[scenario.vault].secrets[scenario.secret].versions)
+    makes, what = scenario.credential.makes
+    made = scenario.credential.made(seen.company) - scenario.credential.made(before)
+    ok = (len(seen.records), versions, made) == (1, 1, makes) and bool(copies)
+    told = f"{_count(len(seen.records), 'rotation')}, {_count(versions, 'version')}, {_count(made, what)}"
+    return ok, f"{_count(len(copies), 'copy', 'copies')} of the event delivered, {told}"
 
 
 def _no_leak(seen: Seen) -> tuple[bool, str]:
     return not seen.leaks, "; ".join(map(str, seen.leaks)) or "nothing found"
-
-
-JUDGEMENTS: Mapping[str, Judgement] = {
-    "the newest version is new, and enabled": _newest_enabled,
-    "its value signs in at Entra": _signs_in,
-    "Azure DevOps stores exactly that value": _connection_holds_it,
-    "Azure DevOps signs in with it": _connection_works,
-    "the old version is disabled": _old_disabled,
-    "the staged value is deleted and purged": _staging_empty,
-    "one password is left, the published one": _one_password,
-    "the old password is refused": _old_refused,
-    "policy tags are kept": _tags_kept,
-    "the version names its rotation and key": _tagged,
-    "version and password expire together": _expires_together,
-    "each mail went once, to the right people": _mails,
-    "nothing else in the company changed": _nothing_else,
-    "the evidence is stored, closed as done": _record_closed,
-    "however often the event came: one rotation": _one_rotation,
-    "no secret leaked anywhere": _no_leak,
-}
-"""What has to hold -> how it is judged."""
 
 
 def _list(found: Sequence[str]) -> str:
@@ -178,7 +146,3 @@ def _list(found: Sequence[str]) -> str:
 
 def _count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
-
-
-def _day(seconds: int | None) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%d %B %Y %H:%M:%S UTC") if seconds is not None else "never"

@@ -1,4 +1,4 @@
-"""Somebody who isn't Rekey: signs in at the simulated Entra, and asks Azure DevOps to test a connection.
+"""Somebody who isn't Rekey: uses credentials at the simulated services, and asks Azure DevOps to test a connection.
 
 What it finds out, it finds out over HTTPS from the services themselves. Its requests carry a user agent of their own,
 so that nobody counts them as Rekey's.
@@ -7,10 +7,13 @@ so that nobody counts them as Rekey's.
 import http.client
 import json
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from local.azure.storage_account_signature import signature, string_to_sign
 from local.stack import Stack
 
 USER_AGENT = "rekey-onlooker"
@@ -70,6 +73,16 @@ class Onlooker:
         inner = str(answer.get("statusCode", status))
         return Answer(200 if (status, inner) == (200, "ok") else 400, refusal or inner)
 
+    def blob_service(self, account: str, key: str) -> Answer:
+        """Ask a storage account for its blob service's properties, signed with a key."""
+        query = "restype=service&comp=properties"
+        headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": "2024-11-04"}
+        signed = signature(string_to_sign("GET", account, "/", query, headers), key)
+        headers["Authorization"] = f"SharedKey {account}:{signed}"
+        response, body = self._ask("GET", f"{account}.blob.storage", f"/?{query}", None, headers)
+        refusal = f"{response.headers.get('x-ms-error-code', '')}: {_between(body.decode(), 'Message')}".splitlines()
+        return Answer(response.status, "the blob service's properties" if response.status == 200 else refusal[0])
+
     def _token(self) -> str:
         endpoint = urlsplit(self._description["identity_endpoint"])
         query = {"api-version": "2019-08-01", "resource": _AZURE_DEVOPS, "client_id": self._client_id}
@@ -82,15 +95,25 @@ class Onlooker:
             connection.close()
 
     def _send(self, host: str, path: str, body: str, content_type: str, token: str = "") -> tuple[int, dict[str, Any]]:
+        headers = {"Content-Type": content_type} | ({"Authorization": f"Bearer {token}"} if token else {})
+        response, answered = self._ask("POST", host, path, body, headers)
+        answer = json.loads(answered)
+        return response.status, answer if isinstance(answer, dict) else {}
+
+    def _ask(
+        self, method: str, host: str, path: str, body: str | None, headers: Mapping[str, str]
+    ) -> tuple[http.client.HTTPResponse, bytes]:
         port = self._description["port"]
-        headers = {"Host": f"{host}.localhost:{port}", "Content-Type": content_type, "User-Agent": USER_AGENT}
-        headers |= {"Authorization": f"Bearer {token}"} if token else {}
+        named = {"Host": f"{host}.localhost:{port}", "User-Agent": USER_AGENT}
         # By address: not every machine resolves *.localhost.
         connection = http.client.HTTPSConnection("127.0.0.1", port, context=self._tls, timeout=30)
         try:
-            connection.request("POST", path, body, headers)
+            connection.request(method, path, body, {**named, **headers})
             response = connection.getresponse()
-            answer = json.loads(response.read())
+            return response, response.read()
         finally:
             connection.close()
-        return response.status, answer if isinstance(answer, dict) else {}
+
+
+def _between(xml: str, name: str) -> str:
+    return xml.partition(f"<{name}>")[2].partition(f"</{name}>")[0]

@@ -8,6 +8,10 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from local.kinds.azdo_service_connection import ServiceConnection
+from local.kinds.entra_app_password import EntraAppPassword
+from local.kinds.ports import Consumer, Credential
+from local.seed_document import merged
 from rekey.nightly_settings import SCHEDULES
 
 QUEUE = "kv-secrets-near-expiry"
@@ -19,12 +23,13 @@ def _name(prefix: str) -> str:
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is seeded. `grace` is the ISO 8601 duration the policy tag asks for."""
+    """What is seeded. `grace` is the ISO 8601 duration the policy tag asks for; `others` hold copies as well."""
 
     grace: str = "PT5S"
     expires_in_days: float = 20
     adopt: bool = True
     tags: dict[str, str] = field(default_factory=dict)
+    others: tuple[Consumer, ...] = ()
     vault: str = field(default_factory=lambda: _name("kv"))
     staging: str = field(default_factory=lambda: _name("stage"))
     secret: str = field(default_factory=lambda: _name("deploy"))
@@ -39,9 +44,38 @@ class Scenario:
     operator: str = "platform@contoso.example"
     sender: str = "rekey@contoso.example"
 
+    @property
+    def credential(self) -> Credential:
+        """What is rotated."""
+        return EntraAppPassword(self.application)
+
+    @property
+    def consumers(self) -> tuple[Consumer, ...]:
+        """Who holds a copy or tries one out, in the order of the tags."""
+        return (self.connected, *self.others)
+
+    def consumer(self, uri: str) -> Consumer | None:
+        """Return the consumer of that URI, as the evidence has it; None if it is none of this company's."""
+        return next((consumer for consumer in self.consumers if consumer.uri() == uri), None)
+
+    @property
+    def connected(self) -> ServiceConnection:
+        """The company's service connection."""
+        return ServiceConnection(self.organization, self.project, self.connection, self.application)
+
+    @property
+    def third_parties(self) -> list[str]:
+        """Who is told at the switch, and of nothing else."""
+        return [self.third_party, *(to for consumer in self.consumers for to in consumer.third_parties())]
+
+    @property
+    def value(self) -> Any:
+        """What the secret holds before the rotation, as seeds name it."""
+        return {"password_of": self.application}
+
     def people_and_machines(self) -> dict[str, Any]:
         """Return the seed document of everything but the secret, whose tags need the application's client id."""
-        return {
+        company = {
             "canary": self.canary,
             "identities": {"rekey": {"app_roles": ["Application.ReadWrite.OwnedBy", "Policy.Read.All"]}},
             "applications": {
@@ -54,12 +88,6 @@ class Scenario:
                 self.staging: {"roles": {"rekey": "Key Vault Secrets Officer"}},
                 self.vault: {"roles": {"rekey": "Key Vault Secrets Officer"}},
             },
-            "organizations": {
-                self.organization: {
-                    "members": {"rekey": {"projects": {self.project: ["administer"]}}},
-                    "projects": {self.project: {"endpoints": {self.connection: {"application": self.application}}}},
-                }
-            },
             "mail": {
                 self.mail_resource: {
                     "domains": {"contoso.example": {}},
@@ -68,37 +96,41 @@ class Scenario:
                 }
             },
         }
+        return merged(company, self.connected.seed(self.value), *(other.seed(self.value) for other in self.others))
 
     def managed_secret(self, client_id: str, azure_devops: str) -> dict[str, Any]:
         """Return the seed document of the secret: storing it near its expiry is what raises the event."""
-        tags = {
-            "azureADAppId": client_id,
-            "azureADAppName": self.application,
-            "azureDevOpsAccountUrl": f"{azure_devops}/{self.organization}",
-            "azureDevOpsProjectName": self.project,
-            "azureDevOpsConnectionName": self.connection,
+        version = {**self.version(client_id, azure_devops), "age_days": 160}
+        version["tags"] |= {
             "rekey-owners": self.owner,
             "rekey-notify": self.third_party,
             "rekey-grace": self.grace,
             **({"rekey-adopt": "true"} if self.adopt else {}),
+            **{f"rekey-consumer-{number}": other.uri() for number, other in enumerate(self.others, start=1)},
             **self.tags,
         }
-        version = {
-            "value": {"password_of": self.application},
+        with_it = (other.seed_with_secret(self.vault, self.secret) for other in self.others)
+        return merged({"vaults": {self.vault: {"secrets": {self.secret: version}}}}, *with_it)
+
+    def version(self, client_id: str, azure_devops: str) -> dict[str, Any]:
+        """Return the secret's version as a seed has it, with the tags that are its credential's."""
+        return {
+            "value": self.value,
             "expires_with_password": True,
-            "age_days": 160,
             "content_type": "application/x-password",
-            "tags": tags,
+            "tags": {
+                "azureADAppId": client_id,
+                "azureADAppName": self.application,
+                "azureDevOpsAccountUrl": f"{azure_devops}/{self.organization}",
+                "azureDevOpsProjectName": self.project,
+                "azureDevOpsConnectionName": self.connection,
+            },
         }
-        return {"vaults": {self.vault: {"secrets": {self.secret: version}}}}
 
     def scope(self, client_id: str) -> dict[str, Any]:
         """Return what the vault's secrets may name."""
-        return {
-            "vaults": [self.vault],
-            "applications": [client_id],
-            "organizations": {self.organization: [self.project]},
-        }
+        own = {"vaults": [self.vault], "applications": [client_id]}
+        return merged(own, self.connected.scope(), *(other.scope() for other in self.others))
 
     def settings(self, description: dict[str, Any], identity: str, client_id: str, storage: str) -> dict[str, str]:
         """Return the app's settings for this company in the simulated Azure that `description` describes."""

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from azure.storage.blob import ContainerClient
 
-from local.company import Application, Company, Endpoint, Password, Secret, Vault, Version
+from local.company import Company, Secret, Vault, Version
 from local.leaks import Leak, scan, secrets_of, sinks
 from local.onlooker import Answer, Onlooker
 from local.scenario import Scenario
@@ -23,9 +23,10 @@ class Seen:
     scenario: Scenario
     before: dict[str, Any]
     after: dict[str, Any]
-    sign_in_new: Answer
-    sign_in_old: Answer
-    test_connection: Answer
+    tried_new: Answer
+    tried_old: Answer
+    tried: Mapping[str, Answer]
+    """What came of using each consumer's copy, by the consumer's URI."""
     records: tuple[Record, ...]
     leaks: tuple[Leak, ...]
 
@@ -54,41 +55,34 @@ class Seen:
         """The version that was current before the event."""
         return current_version(self.scenario, self.before)
 
-    @property
-    def application(self) -> Application:
-        """The application whose password is rotated."""
-        return self.company.entra.applications[self.scenario.application]
-
-    @property
-    def endpoint(self) -> Endpoint:
-        """The service connection that holds a copy."""
-        return _endpoint(self.scenario, self.company)
-
-    def published(self) -> Password | None:
-        """Return the application's password that the newest version holds, if it is there and not removed."""
-        return next((p for p in self.application.live() if p.value == self.new.value), None)
-
     def but(self, **changes: Any) -> "Seen":
         """Return what would have been seen with these changes."""
         return replace(self, **changes)
 
 
 def look(stack: Stack, before: dict[str, Any], extra: Mapping[str, bytes]) -> Seen:
-    """Collect what there is to see: it takes sign-ins at Entra and a test by Azure DevOps."""
-    scenario, onlooker = stack.scenario, Onlooker(stack)
-    company = Company.of(stack.control.state())
-    new = company.keyvault.vaults[scenario.vault].secrets[scenario.secret].versions[-1].value
-    old = current_version(scenario, before).value
-    endpoint = _endpoint(scenario, company).id
-    return Seen(
-        scenario=scenario,
-        before=before,
-        sign_in_new=onlooker.sign_in(stack.client_id, new),
-        sign_in_old=onlooker.sign_in(stack.client_id, old),
-        test_connection=onlooker.test_connection(scenario.organization, scenario.project, endpoint),
+    """Collect what there is to see: old, new and copied credentials are tried at the services."""
+    return replace(
+        tried(Onlooker(stack), stack.scenario, before, stack.control.state()),
         after=stack.control.state(),
         records=_records(stack),
         leaks=tuple(scan({**sinks(stack), **extra}, secrets_of(stack))),
+    )
+
+
+def tried(onlooker: Onlooker, scenario: Scenario, before: dict[str, Any], after: dict[str, Any]) -> Seen:
+    """Return what states and services tell of a managed secret; there are neither evidence nor leaks in it."""
+    company, credential = Company.of(after), scenario.credential
+    copies = {c.uri(): c.tried(onlooker, company, credential) for c in scenario.consumers}
+    return Seen(
+        scenario=scenario,
+        before=before,
+        after=after,
+        tried_new=credential.tried(onlooker, company, current_version(scenario, after).value),
+        tried_old=credential.tried(onlooker, company, current_version(scenario, before).value),
+        tried={uri: answer for uri, answer in copies.items() if answer},
+        records=(),
+        leaks=(),
     )
 
 
@@ -96,10 +90,6 @@ def current_version(scenario: Scenario, state: dict[str, Any]) -> Version:
     """Return the managed secret's newest version in a state."""
     found: Secret = Company.of(state).keyvault.vaults[scenario.vault].secrets[scenario.secret]
     return found.versions[-1]
-
-
-def _endpoint(scenario: Scenario, company: Company) -> Endpoint:
-    return company.endpoint(scenario.organization, scenario.project, scenario.connection)
 
 
 def _records(stack: Stack) -> tuple[Record, ...]:

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, override
 
 from local.azure.arm_storage_state import new_key
+from local.kinds.ports import Consumer, Credential
+from local.kinds.storage_account_key import LIFETIME, StorageAccountKey
 from local.scenario import Scenario
+from local.seed_document import merged
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 
@@ -42,6 +45,24 @@ class StorageScenario(Scenario):
         start = f"DefaultEndpointsProtocol=https;AccountName={self.account}"
         return f"{start};AccountKey={key};EndpointSuffix=core.windows.net"
 
+    @property
+    @override
+    def credential(self) -> Credential:
+        """The account's keys."""
+        return StorageAccountKey(self.account, self.account_id, self.vault, self.secret, self.value)
+
+    @property
+    @override
+    def consumers(self) -> tuple[Consumer, ...]:
+        """The company's service connection has nothing to do with keys."""
+        return self.others
+
+    @property
+    @override
+    def value(self) -> str:
+        """What the secret holds before the rotation."""
+        return self.dressed(self.key)
+
     @override
     def people_and_machines(self) -> dict[str, Any]:
         """Return the seed document of everything but the secret."""
@@ -50,33 +71,22 @@ class StorageScenario(Scenario):
             "keys": {"key1": {"value": self.key, "age_days": 160}, "key2": {"age_days": 340}},
         }
         roles = [{"identity": "rekey", "role": role, "scope": self.account_id} for role in self.roles]
-        return super().people_and_machines() | {"storage_accounts": {self.account: account}, "role_assignments": roles}
+        own = {"storage_accounts": {self.account: account}, "role_assignments": roles}
+        return merged(super().people_and_machines(), own)
 
     @override
-    def managed_secret(self, client_id: str, azure_devops: str) -> dict[str, Any]:
-        """Return the seed document of the secret."""
-        version = {
-            "value": self.dressed(self.key),
-            "expires_in_days": self.expires_in_days,
-            "age_days": 160,
-            "tags": {
-                **(self._sample_tags() if self.sample_tags else self._tags()),
-                "rekey-owners": self.owner,
-                "rekey-notify": self.third_party,
-                "rekey-grace": self.grace,
-                **({"rekey-adopt": "true"} if self.adopt else {}),
-                **self.tags,
-            },
-        }
-        return {"vaults": {self.vault: {"secrets": {self.secret: version}}}}
+    def version(self, client_id: str, azure_devops: str) -> dict[str, Any]:
+        """Return the secret's version as a seed has it, with the tags that are its credential's."""
+        tags = self._sample_tags() if self.sample_tags else self._tags()
+        return {"value": self.value, "expires_in_days": self.expires_in_days, "tags": tags}
 
     @override
     def scope(self, client_id: str) -> dict[str, Any]:
         """Return what the vault's secrets may name."""
-        return {**super().scope(client_id), "resources": [self.account_id]}
+        return merged(super().scope(client_id), {"resources": [self.account_id]})
 
     def _tags(self) -> dict[str, str]:
-        return {"rekey-credential": f"storage-account-key:{self.account_id}", "rekey-lifetime": "P180D"}
+        return {"rekey-credential": f"storage-account-key:{self.account_id}", "rekey-lifetime": f"P{LIFETIME.days}D"}
 
     def _sample_tags(self) -> dict[str, str]:
-        return {"CredentialId": "key1", "ProviderAddress": self.account_id, "ValidityPeriodDays": "180"}
+        return {"CredentialId": "key1", "ProviderAddress": self.account_id, "ValidityPeriodDays": str(LIFETIME.days)}

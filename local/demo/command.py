@@ -14,8 +14,8 @@ import msgspec
 from local.azure.control import RefusedError
 from local.demo import folder as run
 from local.demo.screen import Screen
-from local.demo.seeds import UnknownKindError, company_for
 from local.demo.show import Outcome, Show, ToldStack
+from local.kinds.catalogue import COMPANIES, UnknownKindError, company_for
 from local.processes import ProcessError
 from local.scenario import Scenario
 from local.storage import AzuriteMissingError
@@ -51,7 +51,9 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local.demo", description="One whole rotation, live, simulated.")
-    parser.add_argument("--kind", default="entra-app-password", help="the credential kind (default: %(default)s)")
+    parser.add_argument(
+        "--kind", default="entra-app-password", help=f"one of {', '.join(COMPANIES)} (default: %(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON; progress goes to stderr")
     parser.add_argument(
         "--keep", action="store_true", help="keep the emulators' files too (storage, simulated secrets)"
@@ -76,7 +78,7 @@ class _Run:
         """Show everything, stop everything, say how it ended."""
         outcome = Outcome(run.new_folder())
         with Screen(sys.stderr if self._options.json else sys.stdout) as screen:
-            screen.title(f"Rekey demo: one whole rotation of an {self._options.kind}", INTRODUCTION)
+            screen.title(f"Rekey demo: one whole rotation, {self._options.kind}", INTRODUCTION)
             screen.lines(f"Everything of this run is kept in {run.shown(outcome.folder)}/")
             code = self._shown(screen, outcome)
             self._close(screen, outcome, code)

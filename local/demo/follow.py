@@ -27,13 +27,18 @@ _ENDED = frozenset({"Completed", "Failed", "Terminated"})
 
 
 class Step(msgspec.Struct, frozen=True):
-    """A step that is over; `outcome` as in the evidence, `seconds` with all repetitions, `ended` in UTC."""
+    """A step that is over; `outcome` as in the evidence, `seconds` with all repetitions, `ended` in UTC.
+
+    `about`: which consumer, by its URI, or which notice.
+    """
 
     step: str
     outcome: str
     seconds: float
     detail: str
     ended: datetime
+    rotation: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,8 @@ class Follower:
             yield self._until(names.READ_POLICY, story.began(), self._read_policy_ended(entry), story.record.opened)
         if entry.step == names.CHECK_OLD_CREDENTIAL_USE and (grace := self._first_seen.get(names.GRACE)):
             yield self._until(names.GRACE, story.grace(), grace.next or entry.at)
-        yield self._until(entry.step, story.told(entry), entry.at, outcome=entry.outcome)
+        step = self._until(entry.step, story.told(entry), entry.at, outcome=entry.outcome)
+        yield msgspec.structs.replace(step, rotation=self.rotation_id, about=story.about(entry))
 
     def _read_policy_ended(self, entry: Entry) -> datetime:
         seen = self._first_seen.get(names.OPEN_RECORD)

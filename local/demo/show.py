@@ -1,4 +1,4 @@
-"""The demo's course: start a company, raise the event, follow the rotation, try the passwords, judge what is left."""
+"""The demo's course: start a company, raise the event, follow the rotation, try the credentials, judge what is left."""
 
 import re
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ from local.demo.calls import Call, calls_of, counted, told
 from local.demo.follow import Doing, Ended, Follower, Step
 from local.demo.screen import Screen
 from local.demo.seeds import bystanders
+from local.demo.witness import Witness
 from local.judge import Check, checks
 from local.leaks import Leak
-from local.onlooker import Onlooker
 from local.processes import Process
+from local.seed_document import merged
 from local.seen import current_version, look
 from local.stack import Stack
-from rekey import names
 
 _STEP_FUNCTION = re.compile(r": activityTrigger$", re.MULTILINE)
 
@@ -54,7 +54,7 @@ class ToldStack(Stack):
         services = "Entra, Graph, Key Vault, Event Grid, Azure DevOps, mail"
         self.screen.done("simulated Azure", f"{services} at https://*.localhost:{self.control.description['port']}")
         super()._seed()
-        self.control.seed(bystanders(self.scenario))
+        self.control.seed(merged(bystanders(self.scenario), self.scenario.credential.bystanders()))
 
     def _host(self) -> Process:
         self.screen.began("the function app")
@@ -80,19 +80,20 @@ class Show:
 
     def introduce(self) -> None:
         """Name who and what is there, and prove that it works before anything happens."""
-        scenario, self.onlooker = self.scenario, Onlooker(self.stack)
-        password = self.company().entra.applications[scenario.application].passwords[0]
-        self.old_value, self.expires = password.value, password.end
+        scenario, credential = self.scenario, self.scenario.credential
+        copies = [consumer.shown() for consumer in scenario.consumers]
+        third_parties = [f"{to} (third party)" for to in scenario.third_parties]
         self.screen.part("The company (new names and secrets in every run)")
         self.screen.waiting("trying what there is")
+        ends = f"in {scenario.expires_in_days:g} days its {credential.word} {credential.over}"
         self.screen.lines(
-            f"secret      {scenario.vault}/{scenario.secret}, in {scenario.expires_in_days:g} days its password ends",
-            f"issued for  application {scenario.application}, which has one password, made by hand",
-            f"copy in     service connection {scenario.project}/{scenario.connection} of {scenario.organization}",
-            f"people      {scenario.owner} (owner), {scenario.third_party} (third party)",
+            f"secret      {scenario.vault}/{scenario.secret}, {ends}",
+            f"issued for  {credential.issued_for()}",
+            *(f"copy in     {copy}" for copy in copies),
+            f"people      {', '.join([f'{scenario.owner} (owner)', *third_parties])}",
         )
-        self.sign_in(self.old_value, "its password signs in at Entra", expected=200)
-        self.test_connection(self.old_value)
+        self.witness = Witness(self.stack, self.screen)
+        self.witness.before()
 
     def follow(self) -> None:
         """Raise the event and show the rotation as it happens."""
@@ -101,7 +102,7 @@ class Show:
         self.before = self.stack.control.state()
         self.screen.event(f"Key Vault raises SecretNearExpiry for {self.scenario.vault}/{self.scenario.secret}")
         self.screen.waiting("Event Grid delivers the event into the queue")
-        follower = Follower(self.stack, self.expires)
+        follower = Follower(self.stack, self.scenario.credential.ends(self.company()))
         for happening in follower.happenings():
             self.outcome.rotation_id = follower.rotation_id
             match happening:
@@ -122,43 +123,11 @@ class Show:
         self._calls += mine
         self.screen.step(step, told(mine))
         if step.outcome == "ok":
-            self.witness(step.step)
-
-    def witness(self, step: str) -> None:
-        """After some steps, find out at the services themselves whether it is so."""
-        if step == names.SET_SECRET_VERSION:
-            self.sign_in(self.new_value(), "the new version's value signs in", expected=200)
-            self.sign_in(self.old_value, "the old password still does, too", expected=200)
-        elif step == names.CONFIRM_CONSUMER:
-            self.test_connection(self.new_value())
-        elif step == names.RETIRE_OLD_CREDENTIAL:
-            self.sign_in(self.old_value, "the old password is refused", expected=401)
-            self.sign_in(self.new_value(), "the new one signs in", expected=200)
+            self.witness.after(step)
 
     def company(self) -> Company:
         """Return the company's own state, now."""
         return Company.of(self.stack.control.state())
-
-    def new_value(self) -> str:
-        """Return what readers get from the vault now."""
-        return current_version(self.scenario, self.stack.control.state()).value
-
-    def sign_in(self, value: str, claim: str, *, expected: int) -> None:
-        """Sign in at Entra as the application."""
-        answer = self.onlooker.sign_in(self.stack.client_id, value)
-        ok = answer.status == expected
-        self.screen.witnessed(f"{claim if ok else 'NOT SO: ' + claim} (HTTP {answer.status}: {answer.text})", ok=ok)
-
-    def test_connection(self, value: str) -> None:
-        """Do what the portal's Verify button does, and compare what Azure DevOps stores."""
-        scenario = self.scenario
-        endpoint = self.company().endpoint(scenario.organization, scenario.project, scenario.connection)
-        answer = self.onlooker.test_connection(scenario.organization, scenario.project, endpoint.id)
-        ok = answer.ok and endpoint.key == value
-        stores = "that password" if endpoint.key == value else "ANOTHER password"
-        self.screen.witnessed(
-            f"Azure DevOps stores {stores} and signs in with it (TestConnection: {answer.text})", ok=ok
-        )
 
     def ended(self, end: Ended) -> None:
         """Note how the rotation ended."""

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from local.kinds.ports import Credential
 from local.scenario import Scenario
 from rekey import names
-from rekey.model import ConsumerResult, Facts, Issued, Published, Retired, Told, UseCheck, decode
+from rekey.model import ConsumerResult, Facts, Issued, Published, Retired, Told, UseCheck, When, decode
 from rekey.records import Entry, Record
 
-WHY_NOT_KNOWN_YET = "a new password takes seconds to minutes to be known all over Entra, here 2 s"
+EDITED = frozenset({When.WITH_OTHERS})
 _LONGEST = 300
 """Characters of what a step said that has no sentence of its own."""
 
@@ -24,6 +25,11 @@ class Story:
     expires: datetime
     record: Record
 
+    @property
+    def credential(self) -> Credential:
+        """What is rotated."""
+        return self.scenario.credential
+
     def began(self) -> str:
         """Say why there is something to do."""
         days = round((self.expires - self.record.opened).total_seconds() / 86400)
@@ -31,16 +37,22 @@ class Story:
 
     def grace(self) -> str:
         """Say what the grace period is."""
-        return f"old and new password both work for {self.scenario.grace} (tag rekey-grace; the default is P7D)"
+        both = f"old and new {self.credential.word} both work"
+        return f"{both} for {self.scenario.grace} (tag rekey-grace; the default is P7D)"
 
     def told(self, entry: Entry) -> str:
         """Say what an entry is about."""
         if entry.outcome != "ok":
             again = f", tried {entry.times} times" if entry.times > 1 else ""
-            reason = f": {WHY_NOT_KNOWN_YET}" if entry.code == "not-known-yet" else ""
+            reason = f": {self.credential.slow}" if entry.code == "not-known-yet" else ""
             return f"{entry.message}{again}{reason}"
         sentence = SENTENCES.get(entry.step)
         return sentence(self, entry.detail) if sentence else _plain(entry.detail)
+
+    def about(self, entry: Entry) -> str:
+        """Return the URI of the consumer that an entry is about, or the kind of notice; "" for all else."""
+        about = ABOUT.get(entry.step)
+        return about(entry.detail) if about and entry.outcome == "ok" else ""
 
 
 def _plain(detail: Any) -> str:
@@ -53,10 +65,11 @@ def _opened(story: Story, _detail: Any) -> str:
 
 def _preflight(story: Story, detail: Any) -> str:
     facts, scenario = decode(detail, Facts), story.scenario
-    old = f"the old password is key {facts.old_key_id}" if facts.old_key_id else "which password is old can't be proved"
+    may, old = story.credential.checked(facts)
     remarks = "".join(f"; {remark}" for remark in facts.remarks)
-    consumers = " and ".join(target.uri.rpartition("/")[2] for target in facts.consumers)
-    return f"may do all of it: owns {facts.display_name}, writes to {scenario.vault}, edits {consumers}; {old}{remarks}"
+    consumers = " and ".join(target.uri.rpartition("/")[2] for target in facts.consumers if target.when in EDITED)
+    edits = f", edits {consumers}" if consumers else ""
+    return f"may do all of it: {may}, writes to {scenario.vault}{edits}; {old}{remarks}"
 
 
 def _notified(_story: Story, detail: Any) -> str:
@@ -68,33 +81,31 @@ def _notified(_story: Story, detail: Any) -> str:
 
 
 def _generated(story: Story, detail: Any) -> str:
-    issued, scenario = decode(detail, Issued), story.scenario
-    staged = f"{scenario.staging}/{names.staged_secret(story.record.rotation_id)}"
-    return (
-        f"{scenario.application} has a second password, key {issued.key_id}, until {_day(issued.expires)}; "
-        f"its value went into the staging vault, {staged}"
-    )
+    issued = decode(detail, Issued)
+    made = story.credential.generated(issued.key_id, _day(issued.expires))
+    staged = f"{story.scenario.staging}/{names.staged_secret(story.record.rotation_id)}"
+    return f"{made}; its value went into the staging vault, {staged}" if issued.staged_version else made
 
 
 def _verified(story: Story, _detail: Any) -> str:
-    return f"Entra signs {story.scenario.application} in with it, several times in a row"
+    return story.credential.verified()
 
 
 def _published(story: Story, detail: Any) -> str:
     published, scenario = decode(detail, Published), story.scenario
-    return (
-        f"{scenario.vault}/{scenario.secret} has version {published.version}, until {_day(published.expires)}, "
-        "read back; the staged value is deleted and purged"
-    )
+    purged = "; the staged value is deleted and purged" if story.credential.staged else ""
+    version = f"version {published.version}, until {_day(published.expires)}"
+    return f"{scenario.vault}/{scenario.secret} has {version}, read back{purged}"
 
 
 def _disabled(story: Story, _detail: Any) -> str:
-    return f"version {story.record.old_version} can't be read any more; its password still signs in"
+    its = f"its {story.credential.word}"
+    return f"version {story.record.old_version} can't be read any more; {its} still {story.credential.works}"
 
 
-def _updated(story: Story, _detail: Any) -> str:
-    scenario = story.scenario
-    return f"service connection {scenario.project}/{scenario.connection} of {scenario.organization} holds the new one"
+def _updated(story: Story, detail: Any) -> str:
+    consumer = story.scenario.consumer(detail)
+    return consumer.updated() if consumer else _plain(detail)
 
 
 def _confirmed(_story: Story, detail: Any) -> str:
@@ -108,7 +119,7 @@ def _checked(_story: Story, detail: Any) -> str:
 
 def _retired(story: Story, detail: Any) -> str:
     retired = decode(detail, Retired)
-    removed = f"key {', '.join(retired.removed)} removed from {story.scenario.application}" if retired.removed else ""
+    removed = story.credential.retired(retired.removed) if retired.removed else ""
     return "; ".join(filter(None, [removed, retired.remark]))
 
 
@@ -129,6 +140,13 @@ SENTENCES: Mapping[str, Callable[[Story, Any], str]] = {
     names.CHECK_OLD_CREDENTIAL_USE: _checked,
     names.RETIRE_OLD_CREDENTIAL: _retired,
     names.CLOSE_RECORD: _closed,
+}
+
+
+ABOUT: Mapping[str, Callable[[Any], str]] = {
+    names.NOTIFY_OWNERS: lambda detail: decode(detail, Told).kind,
+    names.UPDATE_CONSUMER: str,
+    names.CONFIRM_CONSUMER: lambda detail: decode(detail, ConsumerResult).uri,
 }
 
 

@@ -74,9 +74,9 @@ def seen(**changes: Any) -> Seen:
         scenario=SCENARIO,
         before=before(),
         after=after(),
-        sign_in_new=Answer(200, "a token for 3599 s"),
-        sign_in_old=Answer(401, REFUSAL),
-        test_connection=Answer(200, "ok"),
+        tried_new=Answer(200, "a token for 3599 s"),
+        tried_old=Answer(401, REFUSAL),
+        tried={SCENARIO.connected.uri(): Answer(200, "ok")},
         records=(record(),),
         leaks=(),
     )

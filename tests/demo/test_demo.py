@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from local.azure.control import Control
-from local.demo.seeds import COMPANIES
+from local.kinds.catalogue import COMPANIES
 from local.leaks import descendants
 from local.processes import wait_until
 from local.stack import ROOT

@@ -139,10 +139,10 @@ def test_broken_thing_is_named(what: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "check"),
     [
-        ({"sign_in_new": Answer(401, finished.REFUSAL)}, "its value signs in at Entra"),
-        ({"test_connection": Answer(400, finished.REFUSAL)}, "Azure DevOps signs in with it"),
-        ({"sign_in_old": Answer(200, "a token for 3599 s")}, "the old password is refused"),
-        ({"sign_in_old": Answer(503, "AADSTS90033: A transient error.")}, "the old password is refused"),
+        ({"tried_new": Answer(401, finished.REFUSAL)}, "its value signs in at Entra"),
+        ({"tried": {SCENARIO.connected.uri(): Answer(400, finished.REFUSAL)}}, "Azure DevOps signs in with it"),
+        ({"tried_old": Answer(200, "a token for 3599 s")}, "the old password is refused"),
+        ({"tried_old": Answer(503, "AADSTS90033: A transient error.")}, "the old password is refused"),
         ({"records": ()}, "the evidence is stored, closed as done"),
         ({"records": (finished.record(state="open", result=""),)}, "the evidence is stored, closed as done"),
         ({"records": (finished.record(result="failed"),)}, "the evidence is stored, closed as done"),

@@ -20,7 +20,7 @@ from local.leaks import descendants
 from local.onlooker import Onlooker
 from local.processes import wait_until
 from local.scenario import Scenario
-from local.seen import Seen, current_version
+from local.seen import Seen, tried
 from local.stack import Stack
 from rekey import names
 from rekey.nightly_settings import MAIL_HOUR, MAIL_MINUTE
@@ -154,20 +154,10 @@ class BatchStack(Stack):
         assert dict(kinds) == {"starting": size, "switched": 2 * size, "done": size}
 
     def _seen(self, after: dict[str, Any]) -> Iterator[Seen]:
-        onlooker, records, company = Onlooker(self), self._records(), Company.of(after)
-        for member, client_id in zip(self.scenario.members, self.scenario.client_ids, strict=True):
-            endpoint = company.endpoint(member.organization, member.project, member.connection).id
-            new, old = (current_version(member, state).value for state in (after, self.before))
-            yield Seen(
-                scenario=member,
-                before=self.before,
-                after=after,
-                sign_in_new=onlooker.sign_in(client_id, new),
-                sign_in_old=onlooker.sign_in(client_id, old),
-                test_connection=onlooker.test_connection(member.organization, member.project, endpoint),
-                records=tuple(r for r in records if r.secret == member.secret),
-                leaks=(),
-            )
+        onlooker, records = Onlooker(self), self._records()
+        for member in self.scenario.members:
+            mine = tuple(r for r in records if r.secret == member.secret)
+            yield tried(onlooker, member, self.before, after).but(records=mine)
 
     def _records(self) -> list[Record]:
         connection = self.storage.connection_string

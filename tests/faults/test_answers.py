@@ -43,7 +43,7 @@ def test_add_password_that_is_throttled_and_then_applied_without_saying_so(compa
     assert (hidden - throttled).total_seconds() >= 4
     assert _of_the_application(rotating)[1:4] == ["POST addPassword", "GET applications", "POST addPassword"]
     _check_looked_first(rotating, after=2)
-    assert len(seen.application.passwords) == 3
+    assert seen.scenario.credential.made(seen.company) == 3
 
 
 @pytest.mark.exhaustive
