@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from rekey.clients import Clients
 from rekey.errors import NotYetError, PermanentError, ScopeError
+from rekey.key_sharing import require_alone
 from rekey.keys_in_turn import KeysInTurn
 from rekey.model import Facts, Rotation
 from rekey.ports import NewCredential, Past, Permission, Turn
@@ -67,6 +68,7 @@ class StorageAccountKey(KeysInTurn):
         """Check the rights; find out which key the current version holds, and whether it may be made anew."""
         target = rotation.policy.credential.target
         await self._require_rights(target)
+        await require_alone(self._clients, rotation)
         account, keys = await self._read(target, anew=True), await self._account(rotation).keys()
         used = in_use(rotation, keys, key_in(await past.value(), _name(target)))
         kept = await left_alone(rotation, used, past)

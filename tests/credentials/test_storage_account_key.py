@@ -13,6 +13,7 @@ import pytest
 
 from activities.generate_credential import generate
 from activities.open_record import open_record
+from activities.read_policy import read
 from activities.retire_old_credential import retire
 from activities.set_secret_version import publish
 from local.azure.arm import ResourceManager
@@ -25,7 +26,7 @@ from rekey.credentials import storage_account_key
 from rekey.credentials.storage_account_key import StorageAccountKey
 from rekey.errors import NotYetError, PermanentError, RekeyError
 from rekey.inspection import Before
-from rekey.model import Facts, Issued, Reason, Walk
+from rekey.model import Facts, Issued, Question, Reason, RotationRequest, Walk
 from rekey.secret_value import SecretValue
 from rekey.storage_value import key_in
 from tests.core import company as companies
@@ -227,14 +228,43 @@ async def test_a_record_of_another_secret_proves_nothing(company: Company) -> No
     """Tags copied to another secret name a rotation that was not of that one: its key is left alone."""
     issued = await _rotated(company)
     tags, value = newest(company)["tags"], newest(company)["value"]
-    await company.desk.vault(company.scenario.vault).set("copy", SecretValue(value), tags=tags)
-    copied = await _facts(company, secret="copy", old_version=(await _version(company, "copy")))
     assert (await _facts(company)).old_key_id == issued.key_id
-    assert copied.old_key_id is None
+    await company.desk.vault(company.scenario.vault).set("copy", SecretValue(value), tags=tags)
+    await company.desk.vault(company.scenario.vault).destroy(company.scenario.secret)
+    version, _ = await company.desk.vault(company.scenario.vault).current("copy")
+    await company.clients.aclose()
+    request = RotationRequest(vault=company.scenario.vault, secret="copy", reason=Reason.MANUAL)
+    question = Question(request=request, rotation_id=str(uuid4()), started=datetime.now(UTC))
+    copied = (await read(company.desk, question)).rotation
+    assert copied
+    assert copied.old_version == version.id
+    facts = await StorageAccountKey(company.clients).inspect(copied, Before(company.clients, copied))
+    assert (facts.old_key_id, facts.next_key_id) == (None, key_id(company, "key1"))
 
 
-async def _version(company: Company, secret: str) -> str:
-    return (await company.desk.vault(company.scenario.vault).current(secret))[0].id
+@pytest.mark.parametrize("value", ["the same key", "the other key"])
+async def test_two_secrets_of_one_account_are_not_rotated(company: Company, value: str) -> None:
+    """Each rotation would break the key that the other secret holds: the other one is named, nothing is changed."""
+    key, vault = account_of(company).keys["key1" if "same" in value else "key2"].value, company.scenario.vault
+    assert isinstance(company.scenario, StorageScenario)
+    tags = {"ProviderAddress": company.scenario.account_id.upper().replace("/SUBSCRIPTIONS", "/subscriptions")}
+    await company.desk.vault(vault).set("connection", SecretValue(f"AccountName=x;AccountKey={key}"), tags=tags)
+    with pytest.raises(PermanentError) as caught:
+        await _facts(company)
+    assert caught.value.code == "key-shared"
+    assert f"{vault}/connection" in caught.value.message
+    await company.desk.vault(vault).set("connection", SecretValue("x"), tags={})
+    await company.clients.aclose()
+    assert (await _facts(company)).next_key_id == key_id(company, "key2")
+
+
+async def test_vaults_that_may_not_be_read_are_no_hindrance(company: Company) -> None:
+    """Where Rekey can't look it can't rotate either."""
+    elsewhere = msgspec.structs.replace(company.settings.scopes[0], vaults=("kv-elsewhere",))
+    scopes = (*company.settings.scopes, elsewhere)
+    company.clients.settings = msgspec.structs.replace(company.settings, scopes=scopes)
+    await company.azure.seed({"vaults": {"kv-elsewhere": {}}})
+    assert (await _facts(company)).next_key_id == key_id(company, "key2")
 
 
 async def test_the_key_in_use_is_known_by_its_value_whatever_tags_claim(company: Company) -> None:
