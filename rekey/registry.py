@@ -26,6 +26,7 @@ CONSUMER_KINDS: Mapping[str, str] = MappingProxyType(
         "azdo-variable-group": "rekey.consumers.azdo_variable_group:AzdoVariableGroup",
         "key-vault-reference": "rekey.consumers.key_vault_reference:KeyVaultReference",
         "logic-app": "rekey.consumers.logic_app:LogicApp",
+        "manual": "rekey.consumers.manual:Manual",
     }
 )
 

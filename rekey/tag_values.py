@@ -20,7 +20,9 @@ LONGEST = Span(months=24)
 """Entra's portal offers two years at most; nothing that is rotated should live longer."""
 
 _WINDOW = re.compile(r"(?P<day>Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?P<time>(?:[01][0-9]|2[0-3]):[0-5][0-9]) (?P<span>\S+)")
-_URI = re.compile(r"(?P<kind>[a-z][a-z0-9-]*)://[A-Za-z0-9._~:/?@!$&()*+,;=%'-]+")
+_URI = re.compile(
+    r"(?P<kind>[a-z][a-z0-9-]*):(?://[A-Za-z0-9._~:/?@!$&()*+,;=%'-]+|[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+)"
+)
 _KEY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,127}")
 
 
@@ -97,10 +99,11 @@ def addresses(text: str, settings: Settings) -> tuple[str, ...]:
 
 
 def uri_kind(text: str) -> str:
-    """Return the consumer kind that a well-formed URI names."""
+    """Return the consumer kind that a well-formed URI names: of a place, or of a person by mail address."""
     found = _URI.fullmatch(text)
     if not found:
-        raise InputError(WHOLE, text, "a URI, <consumer kind>://..., with everything unusual percent-encoded")
+        expected = "a URI, <consumer kind>://... with everything unusual percent-encoded, or manual:<mail address>"
+        raise InputError(WHOLE, text, expected)
     return found["kind"]
 
 

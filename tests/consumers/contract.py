@@ -68,17 +68,59 @@ class Wire:
     method: str
 
 
-class ConsumerContract(ABC):
-    """The contract. Values are judged by the simulated services' own state."""
+class InspectedContract(ABC):
+    """What holds for every kind, also one that is only ever inspected, because people act."""
 
     kind: ClassVar[type[ConsumerKind]]
     corpus: ClassVar[Corpus]
-    forgotten: ClassVar[Sequence[Forgotten]]
-    writes: ClassVar[Wire]
 
     def uri(self, rotation: Rotation) -> str:
         """Return the consumer's URI: the one that the company's managed secret names."""
         return rotation.policy.consumers[0].uri
+
+    def disfigured(self, uri: str) -> list[str]:
+        """Return what looks like a good URI and isn't one."""
+        return _disfigured(uri)
+
+    @pytest.fixture
+    def consumer(self, company: Company) -> ConsumerKind:
+        """Return the kind."""
+        return self.kind(company.clients)
+
+    @pytest.fixture
+    async def rotation(self, company: Company) -> Rotation:
+        """Return a rotation whose policy names the consumer."""
+        return await company.rotation()
+
+    async def test_inspection_changes_nothing(
+        self, company: Company, consumer: ConsumerKind, rotation: Rotation
+    ) -> None:
+        """Looking leaves every service byte for byte as it was."""
+        before = company.state()
+        assert (await consumer.inspect(rotation, self.uri(rotation))).object_id
+        assert company.state() == before
+
+    def test_uris_have_one_normal_form(self) -> None:
+        """However people write a URI, it becomes the same, and stays so."""
+        settings = self.corpus.settings()
+        for written, normal in self.corpus.good.items():
+            assert self.kind.check_uri(written, OURS, settings) == normal
+            assert self.kind.check_uri(normal, OURS, settings) == normal
+
+    def test_hostile_uris_are_refused(self) -> None:
+        """Nothing that isn't plainly a place of this kind is taken for one, however much it looks like it."""
+        settings = self.corpus.settings()
+        for uri in ("", *self.corpus.malformed, *(odd for good in self.corpus.good for odd in self.disfigured(good))):
+            with pytest.raises(InputError) as caught:
+                self.kind.check_uri(uri, OURS, settings)
+            assert caught.value.expected, uri
+
+
+class ConsumerContract(InspectedContract):
+    """The contract. Values are judged by the simulated services' own state."""
+
+    forgotten: ClassVar[Sequence[Forgotten]]
+    writes: ClassVar[Wire]
 
     @abstractmethod
     def held(self, company: Company) -> str:
@@ -102,16 +144,6 @@ class ConsumerContract(ABC):
             metafunc.parametrize("missing", self.forgotten, ids=[f.code for f in self.forgotten])
 
     @pytest.fixture
-    def consumer(self, company: Company) -> ConsumerKind:
-        """Return the kind."""
-        return self.kind(company.clients)
-
-    @pytest.fixture
-    async def rotation(self, company: Company) -> Rotation:
-        """Return a rotation whose policy names the consumer."""
-        return await company.rotation()
-
-    @pytest.fixture
     async def target(self, consumer: ConsumerKind, rotation: Rotation) -> ConsumerTarget:
         """Return the consumer after preflight."""
         uri = self.uri(rotation)
@@ -128,14 +160,6 @@ class ConsumerContract(ABC):
         state: dict[str, Any] = json.loads(company.state())
         self.blank(company, state)
         return state
-
-    async def test_inspection_changes_nothing(
-        self, company: Company, consumer: ConsumerKind, rotation: Rotation
-    ) -> None:
-        """Looking leaves every service byte for byte as it was."""
-        before = company.state()
-        assert (await consumer.inspect(rotation, self.uri(rotation))).object_id
-        assert company.state() == before
 
     async def test_missing_precondition_is_named(
         self, company: Company, consumer: ConsumerKind, rotation: Rotation, missing: Forgotten
@@ -247,21 +271,6 @@ class ConsumerContract(ABC):
         """Each right says where it is needed and what for."""
         assert self.kind.permissions
         assert all(p.plane and p.name and p.needed_for and p.grant for p in self.kind.permissions)
-
-    def test_uris_have_one_normal_form(self) -> None:
-        """However people write a URI, it becomes the same, and stays so."""
-        settings = self.corpus.settings()
-        for written, normal in self.corpus.good.items():
-            assert self.kind.check_uri(written, OURS, settings) == normal
-            assert self.kind.check_uri(normal, OURS, settings) == normal
-
-    def test_hostile_uris_are_refused(self) -> None:
-        """Nothing that isn't plainly a place of this kind is taken for one, however much it looks like it."""
-        settings = self.corpus.settings()
-        for uri in ("", *self.corpus.malformed, *(odd for good in self.corpus.good for odd in _disfigured(good))):
-            with pytest.raises(InputError) as caught:
-                self.kind.check_uri(uri, OURS, settings)
-            assert caught.value.expected, uri
 
     def test_other_teams_uris_are_refused(self) -> None:
         """A vault names its own team's consumers only, and one that no scope has names none."""
