@@ -47,6 +47,7 @@ def _addressed(desk: Desk, telling: Telling) -> Notice:
         owners=telling.owners,
         notify=telling.notify,
         application_owners=telling.application_owners,
+        third_parties=telling.third_parties,
         settings=desk.settings,
     )
     return msgspec.structs.replace(telling.notice, to=to)

@@ -35,6 +35,7 @@ _SWITCHED = replace(
     consumers=(ConsumerResult(uri=_CONNECTION, confirmed_by="Azure DevOps signed in with it (Verify)"),),
     remarks=(),
 )
+_PARTNER = ConsumerResult(uri="manual:ada@partner.example", by_hand=True)
 _FAILED_CONSUMER = ConsumerResult(
     uri="azdo-service-connection://contoso/Warehouse/deploy",
     code="consumer-forbidden",
@@ -148,14 +149,34 @@ def samples() -> dict[NoticeKind, Notice]:
     }
 
 
+def by_hand() -> dict[str, Notice]:
+    """Return what is told when somebody has to act by hand, to them and to the owners."""
+    told = replace(_SWITCHED, consumers=(*_SWITCHED.consumers, _PARTNER))
+    to_act = replace(_SWITCHED, consumers=(_PARTNER,), to_act=True, contacts=("dana@contoso.example",))
+    reminded = replace(told, kind=NoticeKind.NEEDS_YOU, old_valid_until=_STARTING.old_valid_until)
+    return {
+        "switched-by-hand": told,
+        "switched-to-act": to_act,
+        "needs-you-by-hand": replace(
+            reminded,
+            consumers=(_PARTNER,),
+            failed_step="grace",
+            code="not-acknowledged",
+            message=f"nobody has said yet that these have the new credential: {_PARTNER.uri}",
+            what_to_do="Once they have it, put that down: python -m rekey acknowledge <rotation> <consumer>.",
+        ),
+        "needs-you-to-act": replace(to_act, kind=NoticeKind.NEEDS_YOU, old_valid_until=_STARTING.old_valid_until),
+    }
+
+
 def write(folder: Path) -> list[Path]:
     """Write the HTML and the text of every sample into `folder` (created) and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for kind, notice in samples().items():
+    for name, notice in (*samples().items(), *by_hand().items()):
         mail = render(notice)
         for suffix, content in (("html", mail.html), ("txt", f"Subject: {mail.subject}\n\n{mail.text}")):
-            path = folder / f"{kind}.{suffix}"
+            path = folder / f"{name}.{suffix}"
             path.write_text(content, encoding="utf-8")
             written.append(path)
     return written

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from durabletask.task import OrchestrationContext, Task, TaskFailedError, when_all, when_any
@@ -15,6 +15,9 @@ from rekey.model import ConsumerResult, ConsumerTarget, Decided, Walk, When, dec
 
 LOOKS_AGAIN = timedelta(days=1)
 """How long a rotation waits for an acknowledgement before it reads the record again: an event may get lost."""
+
+AT_LEAST = timedelta(days=7)
+"""How long it waits after the grace if the old credential has no end of its own."""
 
 
 class Consumers:
@@ -37,22 +40,32 @@ class Consumers:
 
     def acknowledged(self, walk: Walk) -> Steps[None]:
         """Leave both credentials valid until everybody who had to act by hand has, or the old one's own end."""
+        end = self._patience(walk)
         told = False
         while missing := (yield from self._missing(walk)):
-            end = walk.rotation.deadline()
+            uris = [target.uri for target in missing]
             if now(self._ctx) >= end:
                 self._steps.tell.remarks.append(
-                    f"Nobody acknowledged {', '.join(missing)} before the old credential's end."
+                    f"Nobody acknowledged {', '.join(uris)} before the old credential's end."
                 )
                 return
             if not told:
-                yield from self._steps.tell.needs_you(walk, _unacknowledged(walk, missing))
+                yield from self._steps.tell.unacknowledged(walk, _unacknowledged(walk, uris), missing, end)
                 told = True
-            waiting_for = f"{len(missing)} to be acknowledged"
-            until = min(end, now(self._ctx) + LOOKS_AGAIN)
-            self._progress.at(names.GRACE, "needs-you", until=until, waiting_for=waiting_for)
-            decided = self._ctx.wait_for_external_event(names.DECISION_EVENT)
-            yield when_any([decided, self._ctx.create_timer(until)])
+            yield from self._wait_for_decision(f"{len(missing)} to be acknowledged", end)
+
+    def _wait_for_decision(self, waiting_for: str, end: datetime) -> Steps[None]:
+        until = min(end, now(self._ctx) + LOOKS_AGAIN)
+        self._progress.at(names.GRACE, "needs-you", until=until, waiting_for=waiting_for)
+        decided = self._ctx.wait_for_external_event(names.DECISION_EVENT)
+        yield when_any([decided, self._ctx.create_timer(until)])
+        # The engine gives an event to the oldest wait: one that nobody waits for any more would swallow the next.
+        decided.cancel()
+
+    def _patience(self, walk: Walk) -> datetime:
+        """Return until when people may take their time; without an end of the old one, AT_LEAST more."""
+        deadline = walk.rotation.deadline()
+        return deadline if walk.rotation.expires else max(deadline, now(self._ctx) + AT_LEAST)
 
     def _switch(self, walk: Walk, targets: Sequence[ConsumerTarget], results: dict[str, ConsumerResult]) -> Steps[None]:
         """Tell these consumers side by side; those that fail are tried again until the old credential's end."""
@@ -85,13 +98,17 @@ class Consumers:
             return [ConsumerResult(uri=t.uri, code="consumer-died", message=died) for t in targets]
         return [decode(answer, ConsumerResult) for answer in answers]
 
-    def _missing(self, walk: Walk) -> Steps[list[str]]:
+    def _missing(self, walk: Walk) -> Steps[list[ConsumerTarget]]:
         """Return the consumers that nobody has said to have the new credential, by what the record says."""
-        by_hand = [t.uri for t in walk.facts.consumers if t.when == When.BY_HAND] if walk.facts else []
+        by_hand = walk.facts.by_hand() if walk.facts else ()
         if not by_hand:
             return []
         decided = decode((yield from self._steps.insisted(names.READ_DECISIONS, walk)), Decided)
-        return [uri for uri in by_hand if uri not in decided.acknowledged]
+        self._steps.tell.acknowledged = decided.acknowledged
+        missing = [target for target in by_hand if target.uri not in decided.acknowledged]
+        confirmed = self._progress.consumers["total"] - len(missing)
+        self._progress.consumers = {**self._progress.consumers, "confirmed": confirmed}
+        return missing
 
     def _count(self, total: int, results: dict[str, ConsumerResult]) -> None:
         failed = sum(1 for r in results.values() if r.code)
@@ -103,6 +120,6 @@ def _unacknowledged(walk: Walk, missing: Sequence[str]) -> StepFailed:
         names.GRACE,
         "not-acknowledged",
         f"nobody has said yet that these have the new credential: {', '.join(missing)}",
-        f"Once they have it: python -m rekey acknowledge {walk.rotation.id} {missing[0]}. The old credential works "
-        "until then, at most until its own end.",
+        f"Once they have it, put that down: python -m rekey acknowledge {walk.rotation.id} <consumer>. The old "
+        "credential works until then, at most until its own end.",
     )

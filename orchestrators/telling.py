@@ -4,11 +4,22 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from durabletask.task import OrchestrationContext
 
 from orchestrators.attempts import StepFailed, Steps, attempted
 from rekey import names
-from rekey.model import BadPolicy, ConsumerResult, Notice, NoticeKind, RotationRequest, Telling, Walk
+from rekey.model import (
+    BadPolicy,
+    ConsumerResult,
+    ConsumerTarget,
+    Notice,
+    NoticeKind,
+    RotationRequest,
+    Telling,
+    Walk,
+    When,
+)
 
 MAIL_PATIENCE = timedelta(minutes=2)
 """How long a mail may hold up a rotation; after that it goes to the outbox."""
@@ -23,22 +34,26 @@ class Teller:
     def __init__(self, ctx: OrchestrationContext) -> None:
         self._ctx = ctx
         self.remarks: list[str] = []
+        self.acknowledged: dict[str, str] = {}
+        """By consumer URI, who said that it has the new credential."""
 
     def starting(self, walk: Walk) -> Steps[None]:
         """Say that the rotation begins and what it is going to do."""
-        planned = [ConsumerResult(uri=c.uri) for c in walk.rotation.policy.consumers]
+        targets = walk.facts.consumers if walk.facts else ()
+        planned = [ConsumerResult(uri=t.uri, by_hand=t.when == When.BY_HAND) for t in targets]
         yield from self._tell(walk, NoticeKind.STARTING, consumers=tuple(planned))
 
     def switched(self, walk: Walk, results: Sequence[ConsumerResult], old_valid_until: datetime) -> Steps[None]:
-        """Say that the new credential is out, and until when the old one works."""
+        """Say that the new credential is out, and until when the old one works; ask those who act by hand to do so."""
         yield from self._tell(walk, NoticeKind.SWITCHED, consumers=tuple(results), old_valid_until=old_valid_until)
+        yield from self._ask(walk, NoticeKind.SWITCHED, _by_hand(walk), old_valid_until)
 
     def done(self, walk: Walk, results: Sequence[ConsumerResult], left: str) -> Steps[None]:
         """Say that the rotation is over; `left` says which old credential was left to expire, if it was."""
         until = walk.rotation.expires if left else None
         remarks = [*self.remarks, left] if left else self.remarks
         yield from self._tell(
-            walk, NoticeKind.DONE, consumers=tuple(results), old_valid_until=until, remarks=tuple(remarks)
+            walk, NoticeKind.DONE, consumers=self.dressed(results), old_valid_until=until, remarks=tuple(remarks)
         )
 
     def failed(self, walk: Walk, failure: StepFailed) -> Steps[None]:
@@ -48,6 +63,20 @@ class Teller:
     def needs_you(self, walk: Walk, failure: StepFailed, results: Sequence[ConsumerResult] = ()) -> Steps[None]:
         """Say that the rotation can't go on without somebody; it keeps trying."""
         yield from self._tell(walk, NoticeKind.NEEDS_YOU, consumers=tuple(results), key=failure.step, **_of(failure))
+
+    def unacknowledged(
+        self, walk: Walk, failure: StepFailed, missing: Sequence[ConsumerTarget], old_valid_until: datetime
+    ) -> Steps[None]:
+        """Say that people have not acted yet, to those who look after the secret and to each of those people."""
+        results = self.dressed([ConsumerResult(uri=target.uri, by_hand=True) for target in _by_hand(walk)])
+        told = {"consumers": results, "key": failure.step, "old_valid_until": old_valid_until}
+        yield from self._tell(walk, NoticeKind.NEEDS_YOU, **told, **_of(failure))
+        yield from self._ask(walk, NoticeKind.NEEDS_YOU, missing, old_valid_until)
+
+    def dressed(self, results: Sequence[ConsumerResult]) -> tuple[ConsumerResult, ...]:
+        """Return the results with what was acknowledged meanwhile as confirmed."""
+        said = {uri: f"an acknowledgement ({by})" for uri, by in self.acknowledged.items()}
+        return tuple(msgspec.structs.replace(r, confirmed_by=said.get(r.uri, r.confirmed_by)) for r in results)
 
     def unread(self, rotation_id: str, request: RotationRequest, failure: StepFailed) -> Steps[None]:
         """Tell the operators that a rotation failed before its policy, and so its owners, could be read."""
@@ -84,28 +113,30 @@ class Teller:
         yield from self._send(Telling(notice=notice, has_record=False))
 
     def _tell(self, walk: Walk, kind: NoticeKind, **more: Any) -> Steps[None]:
-        rotation, facts, published = walk.rotation, walk.facts, walk.published
-        notice = Notice(
-            kind=kind,
-            rotation_id=rotation.id,
-            vault=rotation.vault,
-            secret=rotation.secret,
-            to=(),
-            credential=rotation.policy.credential,
-            application_name=facts.display_name if facts else "",
-            reason=rotation.reason,
-            new_version=published.version if published else "",
-            new_expires=published.expires if published else None,
-            **{"remarks": tuple(self.remarks), **more},
-        )
+        rotation, facts = walk.rotation, walk.facts
         telling = Telling(
-            notice=notice,
+            notice=_notice(walk, kind, **{"remarks": tuple(self.remarks), **more}),
             owners=rotation.policy.owners,
-            notify=(*rotation.policy.notify, *(facts.third_parties if facts else ())),
+            notify=rotation.policy.notify,
             application_owners=facts.owners if facts else (),
             digest=rotation.digest and kind in CAN_WAIT,
         )
         yield from self._send(telling)
+
+    def _ask(
+        self, walk: Walk, kind: NoticeKind, targets: Sequence[ConsumerTarget], old_valid_until: datetime
+    ) -> Steps[None]:
+        """Ask each of those who act by hand for what is theirs to do: at once, and without a word on anything else."""
+        for target in targets:
+            notice = _notice(
+                walk,
+                kind,
+                consumers=(ConsumerResult(uri=target.uri, by_hand=True),),
+                old_valid_until=old_valid_until,
+                to_act=True,
+                contacts=walk.rotation.policy.owners,
+            )
+            yield from self._send(Telling(notice=notice, third_parties=target.third_parties))
 
     def _send(self, telling: Telling) -> Steps[None]:
         try:
@@ -115,6 +146,27 @@ class Teller:
                 yield from attempted(self._ctx, names.NOTIFY_OWNERS, telling.kept(), MAIL_PATIENCE)
             except StepFailed:
                 self.remarks.append(f"The notice {telling.notice.kind} could be neither sent nor kept.")
+
+
+def _notice(walk: Walk, kind: NoticeKind, **more: Any) -> Notice:
+    rotation, facts, published = walk.rotation, walk.facts, walk.published
+    return Notice(
+        kind=kind,
+        rotation_id=rotation.id,
+        vault=rotation.vault,
+        secret=rotation.secret,
+        to=(),
+        credential=rotation.policy.credential,
+        application_name=facts.display_name if facts else "",
+        reason=rotation.reason,
+        new_version=published.version if published else "",
+        new_expires=published.expires if published else None,
+        **more,
+    )
+
+
+def _by_hand(walk: Walk) -> tuple[ConsumerTarget, ...]:
+    return walk.facts.by_hand() if walk.facts else ()
 
 
 def _of(failure: StepFailed) -> dict[str, Any]:

@@ -50,9 +50,8 @@ def joined(facts: Facts, refs: Sequence[ConsumerRef], found: Sequence[ConsumerFa
     return msgspec.structs.replace(
         facts,
         consumers=tuple(
-            ConsumerTarget(r.kind, r.uri, f.object_id, consumer_kind(r.kind).when)
+            ConsumerTarget(r.kind, r.uri, f.object_id, consumer_kind(r.kind).when, f.third_parties)
             for r, f in zip(refs, found, strict=True)
         ),
         remarks=facts.remarks + tuple(remark for f in found for remark in f.remarks),
-        third_parties=tuple(address for f in found for address in f.third_parties),
     )

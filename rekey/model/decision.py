@@ -23,6 +23,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
-    """What `read_decisions` returns: the consumers that were acknowledged."""
+    """What `read_decisions` returns: by the URI of each consumer that was acknowledged, who said so first."""
 
-    acknowledged: tuple[str, ...] = ()
+    acknowledged: dict[str, str] = {}

@@ -58,6 +58,9 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     (for instance two failures); together with rotation and recipients it is the mail's identity. `remarks` is what the
     reader must know and nothing else says: what was not checked, what was left to expire.
 
+    `to_act`: it is for those who have to act by hand, alone: `consumers` has what they hold and nothing of others,
+    `contacts` are the mail addresses of whom they tell that they have acted.
+
     A digest (sweep, reconcile, digest) is about no single rotation: `rotation_id` is the id of the run that made it,
     `vault` and `secret` are empty, `counts` says how many of what in words ("started": 12), `findings` has the lines.
     """
@@ -80,6 +83,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     what_to_do: str = ""
     remarks: tuple[str, ...] = ()
+    to_act: bool = False
+    contacts: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     counts: dict[str, int] = {}
 
@@ -87,6 +92,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 class Telling(msgspec.Struct, frozen=True, kw_only=True):
     """The input of `notify_owners`: a notice without recipients, and whom it concerns.
 
+    `third_parties` are those who have to act by hand: a notice for them is for nobody else.
     `once` is a key under which it is told a single time ever; `keep` puts it into the outbox without trying again;
     `digest` puts it there because it can wait for the next digest.
     """
@@ -95,6 +101,7 @@ class Telling(msgspec.Struct, frozen=True, kw_only=True):
     owners: tuple[str, ...] = ()
     notify: tuple[str, ...] = ()
     application_owners: tuple[str, ...] = ()
+    third_parties: tuple[str, ...] = ()
     once: str = ""
     keep: bool = False
     digest: bool = False

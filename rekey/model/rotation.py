@@ -58,19 +58,22 @@ class When(StrEnum):
 
 
 class ConsumerTarget(msgspec.Struct, frozen=True):
-    """One consumer after preflight: `object_id` is the service's own id of the object, which its lease is taken for."""
+    """One consumer after preflight: `object_id` is the service's own id of the object, which its lease is taken for.
+
+    `third_parties` are the mail addresses of those who have to act by hand: they are told of this consumer alone.
+    """
 
     kind: str
     uri: str
     object_id: str
     when: When = When.WITH_OTHERS
+    third_parties: tuple[str, ...] = ()
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What preflight found: `longest` is the latest end date the tenant's policy allows (None: no limit known).
 
-    `left_alone` says why the old credential will not be retired ("" if it will). `third_parties` are the mail addresses
-    of those who have to act by hand. The others are what `Rotation` says of them.
+    `left_alone` says why the old credential will not be retired ("" if it will). The others are what `Rotation` says.
     """
 
     object_id: str
@@ -80,9 +83,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     next_key_id: str = ""
     left_alone: str = ""
     longest: datetime | None = None
-    third_parties: tuple[str, ...] = ()
     consumers: tuple[ConsumerTarget, ...] = ()
     remarks: tuple[str, ...] = ()
+
+    def by_hand(self) -> tuple[ConsumerTarget, ...]:
+        """Return the consumers for which somebody has to act."""
+        return tuple(target for target in self.consumers if target.when == When.BY_HAND)
 
 
 class BadPolicy(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from rekey.model import ConsumerResult, Finding, Notice, NoticeKind
+from rekey.notices import by_hand
 from rekey.notices.identity import digest_id
 from rekey.notices.outbox import Waiting
 from rekey.notices.wording import moment, noun
@@ -86,5 +87,7 @@ def _failed(consumers: Sequence[ConsumerResult]) -> list[str]:
 
 
 def _advice(notice: Notice) -> str:
+    if notice.to_act:
+        return by_hand.advice(notice)
     told = notice.kind in PLANNED
     return "" if told else "Ask the operators of Rekey to look at this rotation."

@@ -1,4 +1,7 @@
-"""Who is told what: owners always, third parties at the switch, operators when somebody has to act."""
+"""Who is told what: owners always, third parties at the switch, operators when somebody has to act.
+
+Third parties who have to act by hand get notices of their own.
+"""
 
 from collections.abc import Iterable
 
@@ -17,15 +20,19 @@ def recipients(
     notify: Iterable[str],
     application_owners: Iterable[str],
     settings: Settings,
+    third_parties: Iterable[str] = (),
 ) -> tuple[str, ...]:
     """Return whom to tell, once each, only addresses that settings allow; never empty.
 
     `owners` and `notify` are the policy's, `application_owners` what Graph let us read (often nothing).
     Third parties are no substitute for an owner: where no owner is left, the operators are told as well.
-    What names the secrets of many goes to operators alone, whatever else is given.
+    What names the secrets of many goes to operators alone, whatever else is given. A notice for the `third_parties` who
+    have to act by hand goes to nobody else; the operators get it if those may not be written to (any more).
     """
     if kind in _FOR_OPERATORS_ALONE:
         return distinct(settings.operators)
+    if acting := distinct(third_parties):
+        return allowed(acting, settings) or distinct(settings.operators)
     responsible = allowed((*owners, *application_owners), settings)
     told = list(responsible)
     if kind in _FOR_THIRD_PARTIES:

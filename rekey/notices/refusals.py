@@ -49,7 +49,8 @@ def _notice(address: str, waiting: Waiting, why: str, operators: tuple[str, ...]
         secret=waiting.notice.secret,
         subject=address,
         message=f"{why} What was to be told is kept in the container, under {SET_ASIDE}; so is what comes later.",
-        what_to_do="Correct the address in rekey-owners or rekey-notify, or with the application's owners.",
+        what_to_do="Correct the address in rekey-owners, rekey-notify or rekey-consumer-1 to -8, or with the "
+        "application's owners.",
     )
     return Notice(
         kind=NoticeKind.DIGEST,

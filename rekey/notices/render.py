@@ -8,6 +8,7 @@ import jinja2
 import msgspec
 
 from rekey.model import ConsumerResult, Notice, NoticeKind, Reason
+from rekey.notices import by_hand
 from rekey.notices.findings import groups, urgent
 from rekey.notices.wording import moment, noun, presentable, wrapped
 
@@ -64,6 +65,9 @@ def render(notice: Notice) -> Mail:
         "groups": groups(shown),
         "consumers": [(c, _state(c, shown.kind)) for c in shown.consumers],
         "read_command": _read_command(shown),
+        "acknowledge_commands": by_hand.commands(shown),
+        "waits_for_people": bool(by_hand.waiting(shown)),
+        "contacts": by_hand.contacts(shown),
         "old_until": moment(shown.old_valid_until) if shown.old_valid_until else "",
     }
     html = _environment().get_template(f"{shown.kind}.html").render(words)
@@ -146,11 +150,18 @@ def _state(consumer: ConsumerResult, kind: NoticeKind) -> str:
         return f"failed ({consumer.code}): {consumer.message}"
     if consumer.confirmed_by:
         return f"confirmed by: {consumer.confirmed_by}"
+    if consumer.by_hand:
+        return by_hand.state(kind)
     return "will be updated" if kind is NoticeKind.STARTING else "not confirmed"
 
 
 def _read_command(notice: Notice) -> str:
-    """Return the command that reads the newest version, "" if a name could mean something to a shell."""
+    """Return the command that reads the newest version, "" if a name could mean something to a shell.
+
+    Who has to act gets exactly the version that the notice is about.
+    """
     if not (_NAME_FOR_A_SHELL.fullmatch(notice.vault) and _NAME_FOR_A_SHELL.fullmatch(notice.secret)):
         return ""
-    return f"az keyvault secret show --vault-name {notice.vault} --name {notice.secret} --query value --output tsv"
+    version = notice.new_version if notice.to_act and _NAME_FOR_A_SHELL.fullmatch(notice.new_version) else ""
+    which = f"{notice.secret} --version {version}" if version else notice.secret
+    return f"az keyvault secret show --vault-name {notice.vault} --name {which} --query value --output tsv"

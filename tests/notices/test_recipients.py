@@ -38,6 +38,18 @@ def test_without_an_owner_the_operators_are_told(kind: NoticeKind, settings: Set
     assert (THIRD in found) == (kind is NoticeKind.SWITCHED)
 
 
+@pytest.mark.parametrize("kind", [NoticeKind.SWITCHED, NoticeKind.NEEDS_YOU])
+def test_who_has_to_act_gets_a_notice_of_their_own(kind: NoticeKind, settings: Settings) -> None:
+    """It goes to nobody else, and to the operators only if those may not be written to."""
+
+    def told(address: str) -> tuple[str, ...]:
+        others = {"owners": [OWNER], "notify": [THIRD], "application_owners": [APP_OWNER], "settings": settings}
+        return recipients(kind, third_parties=[address], **others)  # type: ignore[arg-type]
+
+    assert told("ada@contoso.example") == ("ada@contoso.example",)
+    assert told("ada@evil.example") == (OPERATOR,)
+
+
 def test_one_person_is_told_once(settings: Settings) -> None:
     """Case and blanks make no second person."""
     found = recipients(

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from local.preview_notices import main, samples
+from local.preview_notices import by_hand, main, samples
 from rekey.model import ConsumerResult, CredentialRef, Finding, Notice, NoticeKind
 from rekey.model.notice import MOST_FINDINGS
 from rekey.notices.findings import MOST_OF_A_GROUP
-from rekey.notices.render import LONGEST_SUBJECT, render
+from rekey.notices.render import LONGEST_SUBJECT, Mail, render
 from rekey.notices.wording import moment, one_line, wrapped
 
 HOSTILE = (
@@ -107,7 +107,7 @@ def _flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def _everywhere(kind: NoticeKind, text: str) -> Notice:
+def _everywhere(kind: NoticeKind, text: str, *, to_act: bool) -> Notice:
     """Return a notice with `text` in every field that a string can get into."""
     consumer = ConsumerResult(uri=text, code=text, message=text, what_to_do=text)
     return Notice(
@@ -123,12 +123,17 @@ def _everywhere(kind: NoticeKind, text: str) -> Notice:
         new_version=text,
         new_expires=datetime(2027, 5, 19, tzinfo=UTC),
         old_valid_until=datetime(2026, 11, 28, tzinfo=UTC),
-        consumers=(consumer, ConsumerResult(uri=text, confirmed_by=text)),
+        consumers=(
+            *(consumer, ConsumerResult(uri=text, confirmed_by=text), ConsumerResult(uri=text, by_hand=True)),
+            ConsumerResult(uri="manual:ada@contoso.example", by_hand=True),
+        ),
         failed_step=text,
         code=text,
         message=text,
         what_to_do=text,
         remarks=(text,),
+        to_act=to_act,
+        contacts=(text,),
         findings=(
             Finding(code=text, vault=text, secret=text, subject=text, message=text, what_to_do=text),
             Finding(code=text, message=text, what_to_do="other"),
@@ -264,7 +269,11 @@ def test_any_string_stays_text(kind: NoticeKind, text: str) -> None:
 
 
 def _assert_harmless(kind: NoticeKind, text: str) -> None:
-    mail, calm = render(_everywhere(kind, text)), render(_everywhere(kind, "calm"))
+    for to_act in (False, True):
+        _assert_calm(*(render(_everywhere(kind, each, to_act=to_act)) for each in (text, "calm")))
+
+
+def _assert_calm(mail: Mail, calm: Mail) -> None:
     assert "\n" not in mail.subject
     assert mail.subject.isprintable()
     assert len(mail.subject) <= LONGEST_SUBJECT
@@ -273,6 +282,58 @@ def _assert_harmless(kind: NoticeKind, text: str) -> None:
     assert all(character == "\n" or character.isprintable() for character in mail.text)
     assert mail.text.count("\nWHAT TO DO\n") == 1
     (mail.subject + mail.html + mail.text).encode()
+
+
+ACKNOWLEDGE = f"python -m rekey acknowledge {samples()[NoticeKind.SWITCHED].rotation_id} manual:ada@partner.example"
+
+
+@pytest.mark.parametrize("name", ["switched-to-act", "needs-you-to-act"])
+def test_who_has_to_act_reads_what_to_do_and_nothing_of_others(name: str) -> None:
+    """Vault, secret and version of the new value, until when, whom to tell and what is put down; no other place."""
+    notice = by_hand()[name]
+    mail = render(notice)
+    for version in (_flat(mail.text), _Page(mail.html).text):
+        for said in (
+            f"the secret shop-deploy in the vault kv-shop, version {notice.new_version}",
+            f"az keyvault secret show --vault-name kv-shop --name shop-deploy --version {notice.new_version}",
+            moment(notice.old_valid_until or datetime.now(UTC)),
+            "Say so to dana@contoso.example",
+            ACKNOWLEDGE,
+        ):
+            assert said in version
+        for other in ("azdo-service-connection", "GOOD TO KNOW", "Good to know", "Change copies"):
+            assert other not in version
+
+
+@pytest.mark.parametrize("name", ["switched-by-hand", "needs-you-by-hand"])
+def test_owners_read_who_has_to_act_and_how_that_is_put_down(name: str) -> None:
+    """Who holds a copy by hand, that it isn't acknowledged, and the command for when it is."""
+    mail = render(by_hand()[name])
+    for version in (_flat(mail.text), _Page(mail.html).text):
+        assert "manual:ada@partner.example changed by hand: not acknowledged yet" in version
+        assert ACKNOWLEDGE in version
+        assert "nobody but you" not in version
+
+
+def test_people_are_shown_as_what_they_are_from_start_to_end() -> None:
+    """Before the switch they will be told, at the end it is said who acknowledged, or that nobody did."""
+    waits = ConsumerResult(uri="manual:ada@partner.example", by_hand=True)
+    starting = render(replace(samples()[NoticeKind.STARTING], consumers=(waits,))).text
+    assert "told in a mail of its own once the new one is out" in _flat(starting)
+    done = replace(samples()[NoticeKind.DONE], consumers=(waits,))
+    assert "changed by hand: never acknowledged" in render(done).text
+    said = replace(waits, confirmed_by="an acknowledgement (ops@contoso.example)")
+    text = _flat(render(replace(done, consumers=(said,))).text)
+    assert "confirmed by: an acknowledgement (ops@contoso.example)" in text
+    assert "python -m rekey acknowledge" not in text
+
+
+@pytest.mark.parametrize("uri", ["manual:a$(id)@contoso.example", "manual:a b", "x; id", "https://evil.example"])
+def test_no_acknowledgement_is_shown_that_a_shell_could_read(uri: str) -> None:
+    """Whatever a consumer is called, what is there to copy is a plain command or none."""
+    for notice in by_hand().values():
+        mail = render(replace(notice, what_to_do="", consumers=(ConsumerResult(uri=uri, by_hand=True),)))
+        assert "acknowledge 3f1c" not in mail.text + mail.html
 
 
 def test_urls_in_untrusted_fields_are_not_clickable() -> None:
@@ -342,7 +403,7 @@ def test_preview_writes_every_kind(tmp_path: Path, capsys: pytest.CaptureFixture
     """The preview command leaves one HTML and one text file for each kind of notice."""
     assert main([str(tmp_path / "new")]) == 0
     assert {p.name for p in (tmp_path / "new").iterdir()} == {
-        f"{kind}.{suffix}" for kind in NoticeKind for suffix in ("html", "txt")
+        f"{name}.{suffix}" for name in (*NoticeKind, *by_hand()) for suffix in ("html", "txt")
     }
-    assert capsys.readouterr().out.count("\n") == 2 * len(NoticeKind)
+    assert capsys.readouterr().out.count("\n") == 2 * len(NoticeKind) + 2 * len(by_hand())
     assert main([]) == 2

@@ -45,6 +45,7 @@ from tests.triggers.durable import functions
 VAULT, SECRET = "kv-shop", "Deploy"
 INSTANCE = names.instance_id(VAULT, SECRET)
 OWNER = "owner@contoso.example"
+PARTNER = "partner@contoso.example"
 OLD_KEY = "old-key"
 NEW = "version-2"
 
@@ -140,12 +141,15 @@ class World:
     def _targets(self) -> tuple[ConsumerTarget, ...]:
         refs = self.policy.consumers
         whens = self.whens or (When.WITH_OTHERS,) * len(refs)
-        return tuple(ConsumerTarget(r.kind, r.uri, f"id-{r.uri}", when) for r, when in zip(refs, whens, strict=True))
+        return tuple(
+            ConsumerTarget(r.kind, r.uri, f"id-{r.uri}", when, (PARTNER,) if when == When.BY_HAND else ())
+            for r, when in zip(refs, whens, strict=True)
+        )
 
-    def _acknowledged(self, now: datetime) -> tuple[str, ...]:
+    def _acknowledged(self, now: datetime) -> dict[str, str]:
         if self.acknowledged_after is None or now < BEGIN + self.acknowledged_after:
-            return ()
-        return tuple(target.uri for target in self._targets() if target.when == When.BY_HAND)
+            return {}
+        return {target.uri: "ops" for target in self._targets() if target.when == When.BY_HAND}
 
     def _rotation(self, question: Question, now: datetime) -> Rotation:
         request: RotationRequest = question.request
