@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from local.azure.clock import Clock
 
@@ -46,6 +47,9 @@ class Application:
     app_roles: frozenset[str] = frozenset()
     owners: list[str] = field(default_factory=list)
     passwords: list[Password] = field(default_factory=list)
+    identifier_uris: list[str] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+    api: dict[str, Any] = field(default_factory=dict)
 
     def live(self) -> list[Password]:
         """Return the passwords that were not removed."""

@@ -19,6 +19,7 @@ from local.azure.graph_grants import Grants, Operation
 from local.azure.graph_objects import Objects
 from local.azure.graph_passwords import AddPassword, Passwords, RemovePassword
 from local.azure.graph_query import Query
+from local.azure.graph_registrations import Registrations
 from local.azure.seeds import parsed
 from local.azure.wire import Caller, ServiceError
 
@@ -66,6 +67,8 @@ class Graph:
 
     def _granting(self, apps: Sequence[str], principals: Sequence[str]) -> Iterator[tuple[str, str, Handler]]:
         grants = self._grants
+        for method, path, run in Registrations(self._cloud.directory, self._errors, self._cloud.clock).operations():
+            yield method, path, self._told(run, path.split("/")[2])
         for method, path, run in grants.of_me():
             yield method, path, self._told(run, path.rpartition("/")[2])
         for method, below, run in grants.of_applications():

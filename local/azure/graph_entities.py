@@ -7,6 +7,14 @@ from local.azure.directory import Application, Directory, Password, Principal, U
 
 type Entity = dict[str, Any]
 
+_NO_API: Entity = {
+    "acceptMappedClaims": None,
+    "knownClientApplications": [],
+    "requestedAccessTokenVersion": None,
+    "oauth2PermissionScopes": [],
+    "preAuthorizedApplications": [],
+}
+
 
 def stamp(moment: datetime) -> str:
     """Return a time as Graph writes it."""
@@ -37,14 +45,15 @@ def application(app: Application, passwords: list[Password]) -> Entity:
         "description": None,
         "disabledByMicrosoftStatus": None,
         "groupMembershipClaims": None,
-        "identifierUris": [],
+        "identifierUris": app.identifier_uris,
         "isFallbackPublicClient": None,
         "notes": None,
         "publisherDomain": None,
         "serviceManagementReference": None,
         "signInAudience": app.audience,
-        "tags": [],
+        "tags": app.tags,
         "addIns": [],
+        "api": _NO_API | app.api,
         "appRoles": [],
         "keyCredentials": [],
         "passwordCredentials": [password(credential) for credential in passwords],

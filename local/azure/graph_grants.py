@@ -93,7 +93,7 @@ class Grants:
 
     async def _add_owner(self, request: Request, caller: Caller) -> Response:
         app, reference = self._objects.application(request), await self._objects.body(request, Reference)
-        self._require_owner(caller, app)
+        self.require_owner(caller, app)
         wanted = reference.id.rpartition("/")[2].lower()
         known = {principal.object_id for principal in self._objects.principals()}
         if wanted not in known and self._directory.user(wanted) is None:
@@ -106,13 +106,14 @@ class Grants:
 
     async def _remove_owner(self, request: Request, caller: Caller) -> Response:
         app, owner = self._objects.application(request), request.path_params["owner"].lower()
-        self._require_owner(caller, app)
+        self.require_owner(caller, app)
         if owner not in app.owners:
             raise self._errors.missing(owner)
         app.owners.remove(owner)
         return Response(status_code=_DONE)
 
-    def _require_owner(self, caller: Caller, app: Application) -> None:
+    def require_owner(self, caller: Caller, app: Application) -> None:
+        """Refuse whoever may not change this application: neither a person who owns it nor an administrator."""
         owns = self._directory.user(caller.object_id) is not None and caller.object_id in app.owners
         if not owns and caller.app_roles.isdisjoint(_MAY_OWN) and self._roles(caller).isdisjoint(_MAY_OWN_AS):
             raise self._errors.denied()
