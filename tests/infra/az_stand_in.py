@@ -14,7 +14,7 @@ import sys
 from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import jmespath  # type: ignore[import-untyped]
 
@@ -81,7 +81,9 @@ def _send(world: dict[str, Any], chosen: argparse.Namespace) -> tuple[int, str, 
         headers["Content-Type"] = "application/json"
     resolve.install()
     connection = HTTPSConnection(parts.hostname, parts.port, context=ssl.create_default_context(cafile=world["ca"]))
-    connection.request(chosen.method.upper(), f"{parts.path}?{parts.query}", chosen.body, headers)
+    # As az does, and only that: what a URL may not contain is encoded, the rest stays as it is.
+    target = quote(f"{parts.path}?{parts.query}", safe="%/?&=$,:;'()@+~")
+    connection.request(chosen.method.upper(), target, chosen.body, headers)
     answer = connection.getresponse()
     return answer.status, answer.reason, answer.read().decode()
 

@@ -29,7 +29,7 @@ def test_its_commands_are_sound_shell(tmp_path: Path) -> None:
     ("said", "instead", "problem"),
     [
         ("## 7. ", "## 8. ", "expected steps 1 to 10"),
-        ("**You should see** your own", "There is your own", "step 3. Register the operator API doesn't say"),
+        ("**You should see** `Tokens are for", "There is `Tokens are for", "step 3. Register the operator API doesn't say"),
         ("`infra/app/vault.bicep`", "`infra/app/vaults.bicep`", "infra/app/vaults.bicep doesn't exist"),
         ("changing-an-orchestrator.md", "changing.md", "changing.md doesn't exist"),
         ("README.md#parameters", "README.md#params", "../infra/README.md has no section #params"),

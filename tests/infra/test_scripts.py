@@ -4,125 +4,14 @@ import asyncio
 import json
 import os
 import re
-import sys
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from local.azure.tokens import Subject
-from tests.azure.simulated import Simulated, simulated
+from tests.infra.team import ROOT, SCRIPTS, Team, undoing
 
-ROOT = Path(__file__).parents[2]
-SCRIPTS = ROOT / "infra" / "scripts"
-OWN, GRANT = "own-applications.sh", "grant-graph-permissions.sh"
-BOTH = pytest.mark.parametrize("script", [OWN, GRANT])
+OWN, GRANT, REGISTER = "own-applications.sh", "grant-graph-permissions.sh", "register-operator-api.sh"
 NOBODYS = "7d0f8a4c-27f4-4a51-8f4b-6f3f4d8a0a11"
-DOCUMENT: dict[str, Any] = {
-    "users": {
-        "ann@contoso.example": {},
-        "apps@contoso.example": {"directory_roles": ["Application Administrator"]},
-        "roles@contoso.example": {"directory_roles": ["Privileged Role Administrator"]},
-        "reader@contoso.example": {"directory_roles": ["Security Reader"]},
-    },
-    "identities": {"rekey": {}, "pipeline": {"app_roles": ["Application.ReadWrite.All"]}},
-    "applications": {
-        "billing": {"owners": [{"user_principal_name": "ann@contoso.example"}]},
-        "shop": {},
-        "other": {},
-    },
-}
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a script said and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-@dataclass(frozen=True)
-class Team:
-    """People at a terminal: a simulated Azure, and an `az` that asks it."""
-
-    azure: Simulated
-    folder: Path
-
-    @property
-    def rekey(self) -> str:
-        """The object id of Rekey's service principal."""
-        return self.azure.cloud.directory.identity("rekey").object_id
-
-    def client_id(self, application: str) -> str:
-        """Return an application's client id."""
-        return self.azure.cloud.directory.application(application).app_id
-
-    def held(self) -> tuple[dict[str, list[str]], list[str]]:
-        """Return the owners of each application, and the permissions that Rekey was granted."""
-        directory = self.azure.cloud.directory
-        owners = {app.name: list(app.owners) for app in directory.applications.values()}
-        return owners, sorted(directory.identity("rekey").app_roles)
-
-    def sign_in(self, who: str | None) -> None:
-        """Sign in a person, or an identity by its name; None: nobody."""
-        cloud = self.azure.cloud
-        graph = cloud.url("graph")
-        account = None
-        token = ""
-        if who is not None:
-            person = cloud.directory.users.get(who)
-            app = None if person else cloud.directory.identity(who)
-            object_id = person.object_id if person else app.object_id if app else ""
-            roles = app.app_roles if app else frozenset[str]()
-            token = cloud.tokens.issue(Subject(cloud.tenant, object_id, object_id, graph, roles), 3600)
-            kind = "user" if person else "servicePrincipal"
-            account = {"tenantId": cloud.tenant, "user": {"name": who, "type": kind}}
-        endpoints = {"microsoftGraphResourceId": f"{graph}/"}
-        world = {"account": account, "cloud": {"endpoints": endpoints}, "token": token, "ca": self.azure.ca}
-        (self.folder / "world.json").write_text(json.dumps(world))
-
-    async def run(self, *command: str) -> Ran:
-        """Run a command with the stand-in as its `az`."""
-        done = await asyncio.create_subprocess_exec(
-            *command,
-            env={
-                "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
-                "AZ_STAND_IN": str(self.folder / "world.json"),
-                "PYTHONPATH": str(ROOT),
-            },
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await done.communicate()
-        return Ran(done.returncode or 0, out.decode(), err.decode())
-
-    async def script(self, name: str, *arguments: str) -> Ran:
-        """Run one of the scripts for Rekey's identity."""
-        return await self.run("bash", str(SCRIPTS / name), "--identity", self.rekey, *arguments)
-
-
-@pytest.fixture
-async def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Team]:
-    """Three applications, Rekey's identity without any right, and nobody signed in."""
-    (tmp_path / "bin").mkdir()
-    az = tmp_path / "bin" / "az"
-    az.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / "tests" / "infra" / "az_stand_in.py"}" "$@"\n')
-    az.chmod(0o755)
-    async with simulated(tmp_path / "azure", monkeypatch) as azure:
-        await azure.seed(DOCUMENT)
-        found = Team(azure, tmp_path)
-        found.sign_in(None)
-        yield found
-
-
-def undoing(said: str) -> Iterator[str]:
-    """Yield the commands that a script gave for taking back what it did."""
-    yield from re.findall(r"^ +(az rest --method DELETE .*)$", said, re.MULTILINE)
 
 
 async def test_the_identity_becomes_an_owner_once(team: Team) -> None:
@@ -247,6 +136,8 @@ async def test_a_read_that_lags_is_no_failure(team: Team) -> None:
         (GRANT, ["--identity", NOBODYS[:-1]], f"--identity: got '{NOBODYS[:-1]}', expected the object id"),
         (GRANT, ["--also", "Directory.Read.All"], "--also: got 'Directory.Read.All', expected one of: Policy.Read.All"),
         (GRANT, ["--also"], "--also: got nothing, expected a value after it"),
+        (REGISTER, ["--name", "a'b"], "--name: got 'a'b', expected letters"),
+        (REGISTER, ["rekey"], "got 'rekey', expected --name"),
     ],
 )
 async def test_a_wrong_argument_is_named(tmp_path: Path, script: str, arguments: list[str], said: str) -> None:
@@ -265,7 +156,7 @@ async def test_a_wrong_argument_is_named(tmp_path: Path, script: str, arguments:
     assert not out
 
 
-@BOTH
+@pytest.mark.parametrize("script", [OWN, GRANT, REGISTER])
 async def test_help_says_every_option(team: Team, script: str) -> None:
     """--help names every option that the script takes, and ends well without anybody signed in."""
     ran = await team.run("bash", str(SCRIPTS / script), "--help")
@@ -294,7 +185,7 @@ async def test_an_unknown_application_is_named(team: Team) -> None:
     assert f"{NOBODYS}: this tenant has no application with this client id" in ran.err
 
 
-@BOTH
+@pytest.mark.parametrize("script", [OWN, GRANT])
 async def test_nobody_signed_in_is_said(team: Team, script: str) -> None:
     """Without a sign-in the scripts say how to sign in."""
     more = ("--application", team.client_id("shop")) if script == OWN else ()
