@@ -41,6 +41,15 @@ def test_the_kinds_of_the_page_keep_the_contracts(project: Path) -> None:
     assert passed(done.stdout) > 70
 
 
+def test_the_tests_that_catch_mistakes_are_there() -> None:
+    """Each test that the page promises is one of a contract."""
+    contracts = [*(ROOT / "tests" / "credentials").glob("*.py"), *(ROOT / "tests" / "consumers").glob("*.py")]
+    defined = {name for path in contracts for name in re.findall(r"def (test_\w+)\(", path.read_text(encoding="utf-8"))}
+    promised = set(re.findall(r"`(test_\w+)`", PAGE))
+    assert promised
+    assert promised <= defined
+
+
 def passed(said: str) -> int:
     """Return how many tests pytest says have passed."""
     found = re.search(r"(\d+) passed", said)
