@@ -56,14 +56,19 @@ def lay_out(root: Path, folder: Path) -> None:
 
 
 def install(lock: Path, folder: Path) -> None:
-    """Install a lock's packages below `folder`: wheels only, each held to its hash; PackageError."""
+    """Install a lock's packages below `folder`: wheels only, each held to its hash; PackageError.
+
+    What set-up has downloaded already is taken from uv's cache: no registry is needed for it.
+    """
     target = folder / PACKAGES
     command = (
         *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--system-certs", "--target", str(target)),
         *("--python", sys.executable, "--python-version", "3.13", "--python-platform", PLATFORM),
         *("--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", str(lock)),
     )
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run((*command, "--offline"), capture_output=True, text=True, check=False)
+    if done.returncode:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PackageError(f"the packages of {lock.name} could not be installed:\n{done.stderr.strip()}")
     _forget_machine(target)
