@@ -50,6 +50,7 @@ _OWN = {
     names.DISABLE_OLD_VERSION: ("vault", "storage"),
     names.UPDATE_CONSUMER: ("vault", "storage"),
     names.CONFIRM_CONSUMER: ("storage",),
+    names.READ_DECISIONS: ("storage",),
     names.CHECK_OLD_CREDENTIAL_USE: ("storage",),
     names.RETIRE_OLD_CREDENTIAL: ("storage",),
     names.CLOSE_RECORD: ("storage",),

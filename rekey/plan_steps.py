@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from rekey import names
-from rekey.model import ConsumerTarget, Facts, NoticeKind, Reason, Rotation
+from rekey.model import ConsumerTarget, Facts, NoticeKind, Reason, Rotation, When
 from rekey.notices.recipients import recipients
 from rekey.own_permissions import needed
 from rekey.ports import Permission
@@ -57,13 +57,16 @@ class Walkthrough:
         yield from self._make()
         if not at_retire:
             yield self._disable()
-        for target in self._facts.consumers:
-            yield from self._switch(target)
+        for when in (When.WITH_OTHERS, When.AFTER_OTHERS):
+            for target in self._of(when):
+                yield from self._switch(target)
         yield self._mail(NoticeKind.SWITCHED)
+        yield from (self._asked(target) for target in self._of(When.BY_HAND))
         if self._rotation.reason != Reason.LEAK:
             yield PlannedStep(
                 step=names.GRACE, does=f"Leaves old and new valid until {self._grace_until:%Y-%m-%d %H:%M} UTC."
             )
+        yield from (self._acknowledged(target) for target in self._of(When.BY_HAND))
         yield self._step(names.CHECK_OLD_CREDENTIAL_USE, "Looks whether the old credential is still used.")
         if at_retire:
             yield self._disable()
@@ -81,23 +84,41 @@ class Walkthrough:
         )
 
     def _make(self) -> Iterator[PlannedStep]:
-        label = names.label(self._settings.deployment, A_ROTATION_ID)
-        staged = self._staged("created, with the new value")
+        yield self._in_turn() if self._facts.next_key_id else self._issued()
         yield self._step(
+            names.VERIFY_CREDENTIAL, "Uses the new credential until it works.", self._application("used with it")
+        )
+        does, touched = "Publishes the new value, reads it back", [self._secret("gets a new version")]
+        if not self._facts.next_key_id:
+            does, touched = f"{does}, destroys the staged one", [*touched, self._staged("deleted and purged")]
+        yield self._step(names.SET_SECRET_VERSION, f"{does}.", *touched)
+
+    def _issued(self) -> PlannedStep:
+        label = names.label(self._settings.deployment, A_ROTATION_ID)
+        return self._step(
             names.GENERATE_CREDENTIAL,
             "Has a new credential issued and stages its value.",
             self._application(f"gets a new credential, labelled {label}"),
-            staged,
+            self._staged("created, with the new value"),
         )
-        yield self._step(
-            names.VERIFY_CREDENTIAL, "Uses the new credential until it works.", self._application("signs in")
+
+    def _in_turn(self) -> PlannedStep:
+        return self._step(
+            names.GENERATE_CREDENTIAL,
+            "Has the key that isn't in use made anew.",
+            self._application(f"gets a new key in place of {self._facts.next_key_id}"),
         )
-        yield self._step(
-            names.SET_SECRET_VERSION,
-            "Publishes the new value, reads it back, destroys the staged one.",
-            self._secret("gets a new version"),
-            self._staged("deleted and purged"),
-        )
+
+    def _of(self, when: When) -> list[ConsumerTarget]:
+        return [target for target in self._facts.consumers if target.when == when]
+
+    def _asked(self, target: ConsumerTarget) -> PlannedStep:
+        mails = (Touched(plane="mail", id=address, change="is asked to act") for address in target.third_parties)
+        return self._step(names.NOTIFY_OWNERS, f"Asks {target.uri} to act.", *mails)
+
+    def _acknowledged(self, target: ConsumerTarget) -> PlannedStep:
+        does = "Waits until it is acknowledged, at most until the old credential's end."
+        return self._step(names.READ_DECISIONS, does, self._consumer(target, "acts by hand"), consumer=target.kind)
 
     def _switch(self, target: ConsumerTarget) -> Iterator[PlannedStep]:
         writes = self._consumer(target, "written back whole, with the new value")
@@ -113,10 +134,10 @@ class Walkthrough:
     def _retire(self) -> PlannedStep:
         old = self._facts.old_key_id
         if old is None:
-            does = "Leaves the old credential to expire: which one it is can't be proved."
+            does = "Leaves the old credential alone."
             return self._step(names.RETIRE_OLD_CREDENTIAL, does, self._application("keeps the old credential"))
         removed = self._application(f"loses the old credential, key id {old}")
-        return self._step(names.RETIRE_OLD_CREDENTIAL, "Removes the old credential.", removed)
+        return self._step(names.RETIRE_OLD_CREDENTIAL, "Makes the old credential unusable.", removed)
 
     def _mail(self, kind: NoticeKind) -> PlannedStep:
         policy = self._rotation.policy
