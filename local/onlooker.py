@@ -8,30 +8,17 @@ import http.client
 import json
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from local.answer import Answer
 from local.azure.storage_account_signature import signature, string_to_sign
 from local.stack import Stack
 
 USER_AGENT = "rekey-onlooker"
 IDENTITY = "onlooker"
 _AZURE_DEVOPS = "499b84ac-1321-427f-aa17-267ca6975798"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a service answered; `text` is its own message where it refused, without ids that are new each time."""
-
-    status: int
-    text: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether it was granted."""
-        return self.status == 200
 
 
 class Onlooker:

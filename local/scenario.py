@@ -11,14 +11,10 @@ from typing import Any
 from local.kinds.azdo_service_connection import ServiceConnection
 from local.kinds.entra_app_password import EntraAppPassword
 from local.kinds.ports import Consumer, Credential
-from local.seed_document import merged
+from local.seed_document import merged, new_name
 from rekey.nightly_settings import SCHEDULES
 
 QUEUE = "kv-secrets-near-expiry"
-
-
-def _name(prefix: str) -> str:
-    return f"{prefix}-{secrets.token_hex(3)}"
 
 
 @dataclass(frozen=True)
@@ -30,15 +26,15 @@ class Scenario:
     adopt: bool = True
     tags: dict[str, str] = field(default_factory=dict)
     others: tuple[Consumer, ...] = ()
-    vault: str = field(default_factory=lambda: _name("kv"))
-    staging: str = field(default_factory=lambda: _name("stage"))
-    secret: str = field(default_factory=lambda: _name("deploy"))
-    application: str = field(default_factory=lambda: _name("app"))
-    organization: str = field(default_factory=lambda: _name("org"))
-    project: str = field(default_factory=lambda: _name("Project"))
-    connection: str = field(default_factory=lambda: _name("connection"))
+    vault: str = field(default_factory=lambda: new_name("kv"))
+    staging: str = field(default_factory=lambda: new_name("stage"))
+    secret: str = field(default_factory=lambda: new_name("deploy"))
+    application: str = field(default_factory=lambda: new_name("app"))
+    organization: str = field(default_factory=lambda: new_name("org"))
+    project: str = field(default_factory=lambda: new_name("Project"))
+    connection: str = field(default_factory=lambda: new_name("connection"))
     canary: str = field(default_factory=lambda: f"Zq8~{secrets.token_hex(4)}-")
-    mail_resource: str = field(default_factory=lambda: _name("mail"))
+    mail_resource: str = field(default_factory=lambda: new_name("mail"))
     owner: str = "owner@contoso.example"
     third_party: str = "partner@contoso.example"
     operator: str = "platform@contoso.example"
@@ -96,7 +92,7 @@ class Scenario:
                 }
             },
         }
-        return merged(company, self.connected.seed(self.value), *(other.seed(self.value) for other in self.others))
+        return merged(company, *(held.seed(self.value, self.canary) for held in (self.connected, *self.others)))
 
     def managed_secret(self, client_id: str, azure_devops: str) -> dict[str, Any]:
         """Return the seed document of the secret: storing it near its expiry is what raises the event."""

@@ -1,6 +1,12 @@
-"""Puts parts of seed documents together."""
+"""Puts parts of seed documents together, and names what is in them."""
 
+import secrets
 from typing import Any
+
+
+def new_name(prefix: str) -> str:
+    """Return a name that nothing had before, so that nothing can rely on one."""
+    return f"{prefix}-{secrets.token_hex(3)}"
 
 
 def merged(*parts: dict[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 from azure.storage.blob import ContainerClient
 
+from local.answer import Answer
 from local.company import Company, Secret, Vault, Version
 from local.leaks import Leak, scan, secrets_of, sinks
-from local.onlooker import Answer, Onlooker
+from local.onlooker import Onlooker
 from local.scenario import Scenario
 from local.stack import Stack
 from rekey import names

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, override
 
 from local.azure.arm_storage_state import new_key
+from local.kinds import arm
 from local.kinds.ports import Consumer, Credential
 from local.kinds.storage_account_key import LIFETIME, StorageAccountKey
 from local.scenario import Scenario
 from local.seed_document import merged
-
-SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,6 @@ class StorageScenario(Scenario):
     form: Literal["key", "connection-string"] = "connection-string"
     sample_tags: bool = False
     account: str = field(default_factory=lambda: f"shop{secrets.token_hex(3)}")
-    resource_group: str = "shop"
     roles: tuple[str, ...] = ("Reader", "Storage Account Key Operator Service Role")
 
     @functools.cached_property
@@ -35,8 +33,7 @@ class StorageScenario(Scenario):
     @property
     def account_id(self) -> str:
         """The account's ARM id."""
-        group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{self.resource_group}"
-        return f"{group}/providers/Microsoft.Storage/storageAccounts/{self.account}"
+        return arm.arm_id("Microsoft.Storage/storageAccounts", self.account)
 
     def dressed(self, key: str) -> str:
         """Return what the secret holds while that key is the one in use."""
@@ -67,7 +64,7 @@ class StorageScenario(Scenario):
     def people_and_machines(self) -> dict[str, Any]:
         """Return the seed document of everything but the secret."""
         account = {
-            "resource_group": self.resource_group,
+            "resource_group": arm.GROUP,
             "keys": {"key1": {"value": self.key, "age_days": 160}, "key2": {"age_days": 340}},
         }
         roles = [{"identity": "rekey", "role": role, "scope": self.account_id} for role in self.roles]

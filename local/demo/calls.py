@@ -31,7 +31,7 @@ class Call(msgspec.Struct, frozen=True):
         parts = self.path.strip("/").split("/")
         named = max((i for i, part in enumerate(parts) if not _NAMELESS.fullmatch(part)), default=0)
         challenge = " (asks for a token)" if (self.service, self.status) == ("keyvault", 401) else ""
-        return f"{self.method} {short(parts[named])} {self.status or 'under way'}{challenge}"
+        return f"{self.method} {short(parts[named]) or '/'} {self.status or 'under way'}{challenge}"
 
 
 def calls_of(stack: Stack, since: int = 0) -> list[Call]:

@@ -51,7 +51,7 @@ class ToldStack(Stack):
         return super()._azure()
 
     def _seed(self) -> None:
-        services = "Entra, Graph, Key Vault, Event Grid, Azure DevOps, mail"
+        services = "Entra, Graph, Key Vault, Event Grid, Azure DevOps, Resource Manager, mail"
         self.screen.done("simulated Azure", f"{services} at https://*.localhost:{self.control.description['port']}")
         super()._seed()
         self.control.seed(merged(bystanders(self.scenario), self.scenario.credential.bystanders()))
@@ -81,7 +81,6 @@ class Show:
     def introduce(self) -> None:
         """Name who and what is there, and prove that it works before anything happens."""
         scenario, credential = self.scenario, self.scenario.credential
-        copies = [consumer.shown() for consumer in scenario.consumers]
         third_parties = [f"{to} (third party)" for to in scenario.third_parties]
         self.screen.part("The company (new names and secrets in every run)")
         self.screen.waiting("trying what there is")
@@ -89,7 +88,7 @@ class Show:
         self.screen.lines(
             f"secret      {scenario.vault}/{scenario.secret}, {ends}",
             f"issued for  {credential.issued_for()}",
-            *(f"copy in     {copy}" for copy in copies),
+            *(f"{consumer.part:12}{consumer.shown()}" for consumer in scenario.consumers),
             f"people      {', '.join([f'{scenario.owner} (owner)', *third_parties])}",
         )
         self.witness = Witness(self.stack, self.screen)

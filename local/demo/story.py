@@ -12,7 +12,6 @@ from rekey import names
 from rekey.model import ConsumerResult, Facts, Issued, Published, Retired, Told, UseCheck, When, decode
 from rekey.records import Entry, Record
 
-EDITED = frozenset({When.WITH_OTHERS})
 _LONGEST = 300
 """Characters of what a step said that has no sentence of its own."""
 
@@ -67,9 +66,15 @@ def _preflight(story: Story, detail: Any) -> str:
     facts, scenario = decode(detail, Facts), story.scenario
     may, old = story.credential.checked(facts)
     remarks = "".join(f"; {remark}" for remark in facts.remarks)
-    consumers = " and ".join(target.uri.rpartition("/")[2] for target in facts.consumers if target.when in EDITED)
-    edits = f", edits {consumers}" if consumers else ""
-    return f"may do all of it: {may}, writes to {scenario.vault}{edits}; {old}{remarks}"
+    edits, runs = (_named(facts, when) for when in (When.WITH_OTHERS, When.AFTER_OTHERS))
+    deeds = [may, f"writes to {scenario.vault}", *(f"edits {it}" for it in edits), *(f"runs {it}" for it in runs)]
+    return f"may do all of it: {', '.join(deeds)}; {old}{remarks}"
+
+
+def _named(facts: Facts, when: When) -> list[str]:
+    """Return the names of the consumers whose turn is then, as one text, or none."""
+    found = [target.uri.rpartition("/")[2] for target in facts.consumers if target.when == when]
+    return [" and ".join(found)] if found else []
 
 
 def _notified(_story: Story, detail: Any) -> str:

@@ -2,11 +2,12 @@
 
 import time
 
+from local.answer import Answer
 from local.company import Company
 from local.demo.follow import Step
 from local.demo.screen import Screen
 from local.kinds.ports import Consumer
-from local.onlooker import Answer, Onlooker
+from local.onlooker import Onlooker
 from local.seen import current_version
 from local.stack import Stack
 from rekey import names
@@ -29,7 +30,7 @@ class Witness:
         """Try what there is before anything happens."""
         credential = self._credential
         answer = self._tried(self._old)
-        self._say(f"its {credential.word} {credential.works} {credential.where}", answer, ok=answer.ok)
+        self._say(f"its {credential.word} {credential.works} {credential.where}".strip(), answer, ok=answer.ok)
         for consumer in self._scenario.consumers:
             self._look_at(consumer, self._old)
 

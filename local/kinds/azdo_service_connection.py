@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from local.answer import Answer
 from local.company import Company, Endpoint
 from local.kinds.copy import Copy
 from local.kinds.ports import Credential, Seed
 
 if TYPE_CHECKING:
-    from local.onlooker import Answer, Onlooker
+    from local.onlooker import Onlooker
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class ServiceConnection(Copy):
         """Say where it is."""
         return f"service connection {self.project}/{self.connection} of {self.organization}"
 
-    def seed(self, value: Any) -> Seed:  # noqa: ARG002 - a connection is seeded by its application
+    def seed(self, value: Any, canary: str) -> Seed:  # noqa: ARG002 - a connection is seeded by its application
         """Return it, with the app as an administrator of the project's connections."""
         project = {"endpoints": {self.connection: {"application": self.application}}}
         member = {"projects": {self.project: ["administer"]}}
@@ -50,7 +51,7 @@ class ServiceConnection(Copy):
         """Return the stored key."""
         return self._endpoint(company).key
 
-    def tried(self, onlooker: "Onlooker", company: Company, credential: Credential) -> "Answer | None":  # noqa: ARG002 - the port's signature
+    def tried(self, onlooker: "Onlooker", company: Company, credential: Credential) -> Answer | None:  # noqa: ARG002 - the port's signature
         """Do what the portal's Verify button does."""
         return onlooker.test_connection(self.organization, self.project, self._endpoint(company).id)
 
@@ -64,7 +65,7 @@ class ServiceConnection(Copy):
         """Say what it has now."""
         return f"{self.shown()} holds the new one"
 
-    def witnessed(self, answer: "Answer", *, same: bool) -> str:
+    def witnessed(self, answer: Answer, *, same: bool) -> str:
         """Say what Azure DevOps stores and does."""
         stores = "that password" if same else "ANOTHER password"
         return f"Azure DevOps stores {stores} and signs in with it (TestConnection: {answer.text})"

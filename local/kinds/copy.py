@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from local.answer import Answer
 from local.company import Company
 from local.kinds.ports import Credential, Judgements, Seed
 
 if TYPE_CHECKING:
-    from local.onlooker import Answer, Onlooker
+    from local.onlooker import Onlooker
     from local.seen import Seen
     from local.stack import Stack
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 class Copy:
     """A place with a copy of the value, which is tried the way the credential itself is."""
 
+    part: ClassVar[str] = "copy in"
     stores: ClassVar[str]
     """The check that it has exactly that value."""
     uses: ClassVar[str]
@@ -42,7 +44,7 @@ class Copy:
         """Return nobody."""
         return ()
 
-    def tried(self, onlooker: "Onlooker", company: Company, credential: Credential) -> "Answer | None":
+    def tried(self, onlooker: "Onlooker", company: Company, credential: Credential) -> Answer | None:
         """Use the copy as somebody would who was given it."""
         return credential.tried(onlooker, company, self.held(company) or "")
 

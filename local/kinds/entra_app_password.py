@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
+from local.answer import Answer
 from local.company import Application, Company, Password
 from local.kinds.ports import Judgements, Seed
 from rekey.model import Facts
 
 if TYPE_CHECKING:
-    from local.onlooker import Answer, Onlooker
+    from local.onlooker import Onlooker
     from local.seen import Seen
 
 REFUSED = "AADSTS7000215"
@@ -57,11 +58,11 @@ class EntraAppPassword:
         found = self._live(company, value)
         return found.key_id if found else None
 
-    def tried(self, onlooker: "Onlooker", company: Company, value: str) -> "Answer":
+    def tried(self, onlooker: "Onlooker", company: Company, value: str) -> Answer:
         """Sign in as the application."""
         return onlooker.sign_in(self._found(company).client_id, value)
 
-    def refuses(self, answer: "Answer") -> bool:
+    def refuses(self, answer: Answer) -> bool:
         """Tell whether Entra said that the password is wrong."""
         return answer.status == 401 and REFUSED in answer.text
 

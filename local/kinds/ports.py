@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from local.answer import Answer
 from local.company import Company
 from rekey.model import Facts
 
 if TYPE_CHECKING:
-    from local.onlooker import Answer, Onlooker
+    from local.onlooker import Onlooker
     from local.seen import Seen
     from local.stack import Stack
 
@@ -32,7 +33,7 @@ class Credential(Protocol):
     works: ClassVar[str]
     """What one that is valid does: signs in."""
     where: ClassVar[str]
-    """Where it does that: at Entra."""
+    """Where it does that, if that isn't said by then: at Entra."""
     over: ClassVar[str]
     """What it does at its end: ends."""
     staged: ClassVar[bool]
@@ -66,11 +67,11 @@ class Credential(Protocol):
         """Return the issuer's id of the live credential that a version with this value holds."""
         ...
 
-    def tried(self, onlooker: "Onlooker", company: Company, value: str) -> "Answer":
+    def tried(self, onlooker: "Onlooker", company: Company, value: str) -> Answer:
         """Use what a version with this value holds."""
         ...
 
-    def refuses(self, answer: "Answer") -> bool:
+    def refuses(self, answer: Answer) -> bool:
         """Tell whether the issuer said that the credential is none, rather than anything else."""
         ...
 
@@ -114,12 +115,18 @@ class Consumer(Protocol):
         """Return its normal form in a tag and in the evidence."""
         ...
 
+    part: ClassVar[str]
+    """What it has to do with the secret: copy in."""
+
     def shown(self) -> str:
-        """Say where it is, for `copy in <...>`."""
+        """Say where it is."""
         ...
 
-    def seed(self, value: Any) -> Seed:
-        """Return it, its bystanders and the app's rights to it; `value` is the secret's, as seeds name it."""
+    def seed(self, value: Any, canary: str) -> Seed:
+        """Return it, its bystanders and the app's rights to it; `value` is the secret's, as seeds name it.
+
+        Whatever else is secret there begins with the canary.
+        """
         ...
 
     def seed_with_secret(self, vault: str, secret: str) -> Seed:
@@ -138,7 +145,7 @@ class Consumer(Protocol):
         """Return the value it has; None if it never has any."""
         ...
 
-    def tried(self, onlooker: "Onlooker", company: Company, credential: Credential) -> "Answer | None":
+    def tried(self, onlooker: "Onlooker", company: Company, credential: Credential) -> Answer | None:
         """Use what it holds as it would itself; None where there is nothing to use."""
         ...
 
@@ -154,7 +161,7 @@ class Consumer(Protocol):
         """Say what it has now."""
         ...
 
-    def witnessed(self, answer: "Answer", *, same: bool) -> str:
+    def witnessed(self, answer: Answer, *, same: bool) -> str:
         """Say what it holds and how it was tried; `same`: that it is the secret's value."""
         ...
 

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
+from local.answer import Answer
 from local.company import Company
 from local.company_arm import StorageAccount
+from local.kinds import arm
 from local.kinds.ports import Judgements, Seed
+from local.seed_document import merged
 from rekey.model import Facts
 
 if TYPE_CHECKING:
-    from local.onlooker import Answer, Onlooker
+    from local.onlooker import Onlooker
     from local.seen import Seen
 
 LIFETIME = timedelta(days=180)
@@ -24,8 +27,8 @@ class StorageAccountKey:
     """The keys of one account, of which the managed secret holds key1 at first."""
 
     word: ClassVar[str] = "key"
-    works: ClassVar[str] = "is let in"
-    where: ClassVar[str] = "by the storage account"
+    works: ClassVar[str] = "opens the account"
+    where: ClassVar[str] = ""
     over: ClassVar[str] = "is due"
     staged: ClassVar[bool] = False
     slow: ClassVar[str] = "a key made anew is accepted a little later, here after 1 s"
@@ -43,13 +46,10 @@ class StorageAccountKey:
 
     def bystanders(self) -> Seed:
         """Return another account, which the app has the same rights to."""
-        other, group = f"{self.account}x", self.account_id.rpartition("/")[0]
-        roles = [
-            {"identity": "rekey", "role": role, "scope": f"{group}/{other}"}
-            for role in ("Reader", "Storage Account Key Operator Service Role")
-        ]
-        resource_group = self.account_id.split("/")[4]
-        return {"storage_accounts": {other: {"resource_group": resource_group}}, "role_assignments": roles}
+        other = f"{self.account}x"
+        scope = f"{self.account_id}x"
+        roles = (arm.granted(role, scope) for role in ("Reader", "Storage Account Key Operator Service Role"))
+        return merged({"storage_accounts": {other: {"resource_group": arm.GROUP}}}, *roles)
 
     def held(self, company: Company) -> str:  # noqa: ARG002 - the port's signature
         """Return key1, dressed as it is."""
@@ -69,11 +69,11 @@ class StorageAccountKey:
         named = self._named(company, value)
         return f"{named}@{self._found(company).keys[named].creation_time}" if named else None
 
-    def tried(self, onlooker: "Onlooker", company: Company, value: str) -> "Answer":  # noqa: ARG002 - the port's signature
+    def tried(self, onlooker: "Onlooker", company: Company, value: str) -> Answer:  # noqa: ARG002 - the port's signature
         """Sign a call to the account's blob service."""
         return onlooker.blob_service(self.account, key_in(value))
 
-    def refuses(self, answer: "Answer") -> bool:
+    def refuses(self, answer: Answer) -> bool:
         """Tell whether the account said that the signature is wrong."""
         return answer.status == 403 and "AuthenticationFailed" in answer.text
 
@@ -84,7 +84,7 @@ class StorageAccountKey:
     def of_the_new(self) -> Judgements:
         """It is let in, and is the key that nobody used."""
         return {
-            "the storage account lets its key in": self._let_in,
+            "its key opens the storage account": self._let_in,
             "it is key2, which was not in use": self._other_key,
         }
 

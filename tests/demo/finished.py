@@ -4,7 +4,7 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
-from local.onlooker import Answer
+from local.answer import Answer
 from local.scenario import Scenario
 from local.seen import Seen
 from rekey.model import Reason

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from local.answer import Answer
 from local.judge import Check, checks
 from local.leaks import Leak
-from local.onlooker import Answer
 from local.seen import Seen
 from tests.demo import finished
 from tests.demo.finished import NEW, OLD, SCENARIO, application, connection, seen, staging, versions

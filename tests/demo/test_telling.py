@@ -30,7 +30,7 @@ def call(service: str, method: str, path: str, status: int | None) -> Call:
         (f"/org/_apis/permissions/{GUID}/2", "graph: POST permissions 200"),
         ("/secrets/deploy-1/", "graph: POST deploy-1 200"),
         (f"/secrets/staged-{GUID}", "graph: POST staged-3f1c2a54… 200"),
-        ("/", "graph: POST  200"),
+        ("/", "graph: POST / 200"),
     ],
 )
 def test_request_is_told_by_its_last_name(path: str, expected: str) -> None:
