@@ -5,17 +5,16 @@ never followed, and a request that would leave its client's origin is refused be
 bearer policy would send one to any host it is pointed at, and so would kiota's with explicit scopes.
 """
 
-import base64
 import contextlib
 import functools
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import msgspec
-
 from rekey import log_levels
-from rekey.errors import NotYetError, PermanentError
+from rekey.before_sending import pinned_to, refuse_elsewhere, sent_in_time
+from rekey.caller import Caller
+from rekey.errors import PermanentError
 from rekey.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from azure.communication.email.aio import EmailClient
     from azure.core import AsyncPipelineClient
     from azure.core.credentials_async import AsyncTokenCredential
-    from azure.core.pipeline.policies import SansIOHTTPPolicy
     from azure.core.rest import AsyncHttpResponse, HttpRequest
     from azure.keyvault.secrets.aio import SecretClient
     from azure.storage.blob.aio import BlobServiceClient, ContainerClient
@@ -107,7 +105,7 @@ class Clients:
             {"account_name": account, "account_key": key.reveal()},
             transport=transport,
             permit_redirects=False,
-            _additional_pipeline_policies=[_pinned_to(origin)],
+            _additional_pipeline_policies=[pinned_to(origin)],
             **NO_RETRY,
         )
 
@@ -132,10 +130,10 @@ class Clients:
         client_id = self.settings.identities.get(plane, "")
         return self._once(f"credential {client_id}", functools.partial(_credential, client_id))
 
-    async def caller(self, plane: str) -> "Caller":
+    async def caller(self, plane: str) -> Caller:
         """Return who the app is on that plane, read from its own access token (cached by the credential)."""
         token = await self.credential(plane).get_token(f"{self.settings.cloud.graph}/.default")
-        return _claims(token.token)
+        return Caller.of(token.token)
 
     async def remember[T](
         self, name: str, seconds: float, ask: "Callable[[], Awaitable[T]]", *, anew: bool = False
@@ -173,7 +171,7 @@ class Clients:
         return SecretClient(
             origin,
             self.credential("vault"),
-            per_call_policies=[_pinned_to(origin)],
+            per_call_policies=[pinned_to(origin)],
             permit_redirects=False,
             **_transport(),
         )
@@ -185,7 +183,7 @@ class Clients:
         return EmailClient(
             origin,
             self.credential("mail"),
-            per_call_policies=[_pinned_to(origin)],
+            per_call_policies=[pinned_to(origin)],
             permit_redirects=False,
             **_transport(),
         )
@@ -219,10 +217,10 @@ class Clients:
         from azure.core import AsyncPipelineClient
         from azure.core.pipeline import policies
 
-        chain: list[Any] = [_pinned_to(origin), policies.RequestIdPolicy(), policies.UserAgentPolicy("rekey")]
+        chain: list[Any] = [pinned_to(origin), policies.RequestIdPolicy(), policies.UserAgentPolicy("rekey")]
         if scope:
             chain.append(policies.AsyncBearerTokenCredentialPolicy(self.credential(plane), scope))
-            chain.append(_sent_in_time())  # getting a token may have taken long
+            chain.append(sent_in_time())  # getting a token may have taken long
         return AsyncPipelineClient(origin, policies=[*chain, policies.HttpLoggingPolicy()], **_transport())
 
     def _graph(self) -> "GraphServiceClient":
@@ -252,21 +250,6 @@ def _transport() -> dict[str, Any]:
     return {"transport": SentOnce(aiohttp.ClientSession, **TIMEOUTS)}
 
 
-class Caller(msgspec.Struct, frozen=True):
-    """The app's own identity, as its token has it: object id and granted application roles."""
-
-    object_id: str = msgspec.field(name="oid", default="")
-    app_roles: tuple[str, ...] = msgspec.field(name="roles", default=())
-
-
-def _claims(token: str) -> Caller:
-    payload = token.split(".")[1] if token.count(".") == 2 else ""
-    try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)), type=Caller)
-    except (ValueError, msgspec.DecodeError):
-        return Caller()
-
-
 def _credential(client_id: str) -> "AsyncTokenCredential":
     """Make one credential, never a chain: one that falls through would sign in as somebody else on a bad day."""
     if client_id:
@@ -276,42 +259,6 @@ def _credential(client_id: str) -> "AsyncTokenCredential":
     from azure.identity.aio import AzureCliCredential
 
     return AzureCliCredential()
-
-
-def _refuse_elsewhere(origin: str, url: str) -> None:
-    parts = urlsplit(url)
-    if f"{parts.scheme}://{parts.netloc}".lower() != origin.lower():
-        raise PermanentError(
-            "wrong-host",
-            f"a request for {parts.scheme}://{parts.hostname} was stopped: this client speaks to {origin} only",
-            "Nothing was sent. If the service answered with that address, report it to your security team.",
-        )
-
-
-def _pinned_to(origin: str) -> "SansIOHTTPPolicy[Any, Any]":
-    from azure.core.pipeline.policies import SansIOHTTPPolicy
-
-    class PinnedOrigin(SansIOHTTPPolicy[Any, Any]):
-        """Refuses a request that leaves the client's origin, before any token is fetched for it."""
-
-        def on_request(self, request: Any) -> None:
-            _refuse_elsewhere(origin, request.http_request.url)
-
-    return PinnedOrigin()
-
-
-def _sent_in_time() -> "SansIOHTTPPolicy[Any, Any]":
-    from azure.core.pipeline.policies import SansIOHTTPPolicy
-
-    class SentInTime(SansIOHTTPPolicy[Any, Any]):
-        """Refuses a request that its sender wants sent by a certain time (option `send_until`, Unix time) or never."""
-
-        def on_request(self, request: Any) -> None:
-            until = request.context.options.pop("send_until", None)
-            if until is not None and time.time() > until:
-                raise NotYetError("too-late", "the request was held up for too long, and not sent")
-
-    return SentInTime()
 
 
 class _GraphTransport:
@@ -332,13 +279,13 @@ class _GraphTransport:
 def _graph_client(origin: str) -> "httpx.AsyncClient":
     import httpx
 
-    async def refuse_elsewhere(request: httpx.Request) -> None:
-        _refuse_elsewhere(origin, str(request.url))
+    async def stay(request: httpx.Request) -> None:
+        refuse_elsewhere(origin, str(request.url))
 
     return httpx.AsyncClient(
         timeout=httpx.Timeout(TIMEOUTS["read_timeout"], connect=TIMEOUTS["connection_timeout"]),
         http2=True,
-        event_hooks={"request": [refuse_elsewhere]},
+        event_hooks={"request": [stay]},
     )
 
 
