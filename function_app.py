@@ -39,7 +39,7 @@ from activities import (
 from activities import blueprint as steps
 from orchestrators import deliver_notices, purge_history, reconcile, rotate_due, rotate_secret, switch_consumer
 from rekey.settings import settings
-from triggers import inventory_api, key_vault_events, operator_api, planning_api, schedules
+from triggers import decisions_api, inventory_api, key_vault_events, operator_api, planning_api, schedules
 
 settings()  # a setting that can't be used stops the app here, with a sentence that names it
 
@@ -86,6 +86,7 @@ for part in (
     operator_api,
     inventory_api,
     planning_api,
+    decisions_api,
     schedules,
     rotate_secret,
     switch_consumer,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from rekey import names
+from rekey import decisions, names
 from rekey.operator_requests import RefusedError
+from rekey.starting import BUSY
 
 if TYPE_CHECKING:
     from rekey.records import Record, Summary
@@ -34,11 +35,16 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
         """Return what may be shown of durabletask's OrchestrationState, with the portal's words for its status."""
         return cls(
             id=state.instance_id,
-            runtime_status=state.runtime_status.name.title().replace("_", ""),
+            runtime_status=_status(state.runtime_status.name),
             custom_status=_custom_status(state),
             created=_utc(state.created_at),
             last_updated=_utc(state.last_updated_at),
         )
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether it is running, pending or suspended."""
+        return self.runtime_status in {_status(name) for name in BUSY}
 
     @property
     def rotation_id(self) -> str:
@@ -79,6 +85,24 @@ def rotation(record: "Record | None", instance: Instance | None) -> dict[str, An
     return {
         "record": _in_full(record) if record else None,
         "instance": msgspec.to_builtins(instance) if shown else None,
+        "acknowledgements": msgspec.to_builtins(decisions.acknowledgements(record)) if record else [],
+    }
+
+
+def decided(
+    record: "Record", consumer: str, standing: Iterable[decisions.Acknowledgement], *, heard: bool
+) -> dict[str, Any]:
+    """Return what became of an acknowledgement: who gave it first and when, and who is waited for yet."""
+    standing = list(standing)
+    taken: dict[str, Any] = msgspec.to_builtins(next(one for one in standing if one.consumer == consumer))
+    return {
+        "rotation_id": record.rotation_id,
+        "vault": record.vault,
+        "secret": record.secret,
+        "decision": "acknowledge",
+        **taken,
+        "waiting_for": [one.consumer for one in standing if one.by is None],
+        "heard": heard,
     }
 
 
@@ -95,6 +119,11 @@ def _listed(summary: "Summary", instance: Instance | None) -> dict[str, Any]:
 
 def _instance_id(summary: "Summary") -> str:
     return names.instance_id(summary.vault, summary.secret)
+
+
+def _status(name: str) -> str:
+    """Return the portal's word for a status of durabletask's."""
+    return name.title().replace("_", "")
 
 
 def _custom_status(state: Any) -> Any:

@@ -7,22 +7,20 @@ The key of a function is all that these functions ask for themselves; Entra auth
 import asyncio
 import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
 import msgspec
 
-from rekey import filtered_start, names
+from rekey import filtered_start
 from rekey import operator_requests as requests
 from rekey import operator_view as view
 from rekey.clients import clients
 from rekey.settings import settings
 from rekey.starting import DurableClient, start_rotation
+from triggers import rotations
 from triggers.answers import CALLER, Answer, answered
-
-if TYPE_CHECKING:
-    from rekey.records import Records
 
 blueprint = df.Blueprint()
 _log = logging.getLogger(__name__)
@@ -76,22 +74,12 @@ async def _start_many(payload: dict[str, Any], caller: str, client: DurableClien
 
 
 async def _list(state: str, client: DurableClient) -> Answer:
-    summaries = await _records().listing(requests.read_state(state))
+    summaries = await rotations.records().listing(requests.read_state(state))
     return 200, view.listing(summaries, await _instances(client, view.instances_of(summaries)))
 
 
 async def _show(wanted: str, client: DurableClient) -> Answer:
-    if names.ROTATION_ID.fullmatch(wanted):
-        record = await _records().read(wanted)
-        instance = await _instance(client, record.instance_id) if record else None
-    elif view.INSTANCE_ID.fullmatch(wanted):
-        instance = await _instance(client, wanted)
-        record = await _records().read(instance.rotation_id) if instance and instance.rotation_id else None
-    else:
-        raise view.unknown(wanted)
-    if record is None and instance is None:
-        raise view.unknown(wanted)
-    return 200, view.rotation(record, instance)
+    return 200, view.rotation(*await rotations.found(wanted, client))
 
 
 async def _instances(client: DurableClient, ids: Iterable[str]) -> dict[str, view.Instance | None]:
@@ -99,17 +87,6 @@ async def _instances(client: DurableClient, ids: Iterable[str]) -> dict[str, vie
 
     async def ask(instance_id: str) -> tuple[str, view.Instance | None]:
         async with limit:
-            return instance_id, await _instance(client, instance_id)
+            return instance_id, await rotations.instance(client, instance_id)
 
     return dict(await asyncio.gather(*map(ask, ids)))
-
-
-async def _instance(client: DurableClient, instance_id: str) -> view.Instance | None:
-    state = await client.get_orchestration_state(instance_id, fetch_payloads=True)
-    return view.Instance.of(state) if state is not None else None
-
-
-def _records() -> "Records":
-    from rekey.records import Records  # noqa: PLC0415 - azure-core would be a tenth of the app's start
-
-    return Records(clients().container())

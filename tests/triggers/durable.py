@@ -35,7 +35,9 @@ class FakeDurable:
     instances: dict[str, OrchestrationState] = field(default_factory=dict)
     started: dict[str, Any] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
-    """Instance ids whose start fails."""
+    """Instance ids whose start fails, and that can't be told anything."""
+    raised: list[tuple[str, str, Any]] = field(default_factory=list)
+    """Events: instance id, name, data."""
 
     async def get_orchestration_state(
         self, instance_id: str, *, fetch_payloads: bool = True
@@ -53,6 +55,12 @@ class FakeDurable:
         self.started[instance_id] = input
         self.put(instance_id, name=orchestrator)
         return instance_id
+
+    async def raise_orchestration_event(self, instance_id: str, event_name: str, *, data: Any = None) -> None:
+        """Raise an event for an instance that is there."""
+        if instance_id in self.broken or instance_id not in self.instances:
+            raise ConnectionError("the engine is away")
+        self.raised.append((instance_id, event_name, data))
 
     def put(
         self, instance_id: str, status: str = "RUNNING", custom_status: Any = None, name: str = "rotate_secret"
