@@ -29,8 +29,8 @@ INTRODUCTION = (
 )
 
 HONESTLY = (
-    "simulated  Entra, Graph, Key Vault, Event Grid, Azure DevOps, Azure Resource Manager with storage accounts, Logic "
-    "Apps and App Service, mail (local/azure, refusing what the real refuse)",
+    "simulated  Entra, Graph, Key Vault, Event Grid, Azure DevOps, mail (local/azure, refusing what the real refuse)",
+    "simulated  Azure Resource Manager with storage accounts, Logic Apps and App Service (also local/azure)",
     "simulated  the Functions host and its durable store (local/host)",
     "emulated   storage, by Microsoft's Azurite",
     "real       this repository's app, Microsoft's SDKs and Durable Functions for Python, HTTPS between all of them",
