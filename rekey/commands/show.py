@@ -32,7 +32,12 @@ def _show(client: OperatorClient, chosen: argparse.Namespace) -> int:
     if chosen.json:
         asking.print_json(answer)
     else:
-        for line in (*_about(answer["record"]), *_now(answer["instance"]), *_entries(answer["record"])):
+        for line in (
+            *_about(answer["record"]),
+            *_people(answer),
+            *_now(answer["instance"]),
+            *_entries(answer["record"]),
+        ):
             write(line)
     return FINDINGS if _needs_somebody(answer) else OK
 
@@ -59,6 +64,13 @@ def _about(record: Any) -> Iterator[str]:
         ("new", f"key {issued['key_id']}, until {moment(issued['expires'])} UTC" if issued else "not made yet"),
     ):
         yield f"{name:<9} {harmless(value)}"
+
+
+def _people(answer: Any) -> Iterator[str]:
+    """Return a line for each of those who act by hand; an app of an older version doesn't name them."""
+    for one in answer.get("acknowledgements", ()):
+        said = f"acknowledged by {one['by']} at {moment(one['at'])} UTC" if one["by"] else "not acknowledged yet"
+        yield harmless(f"by hand   {one['consumer']}: {said}")
 
 
 def _now(instance: Any) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`python -m rekey list|show|plan|report`: what people see, and how each ends."""
+"""`python -m rekey list|show|plan|report|acknowledge`: what people see, and how each ends."""
 
 import csv
 import io
@@ -186,6 +186,66 @@ def test_what_is_shown_tells_scripts_whether_somebody_is_needed(api: Api, answer
     """A failed one, or one that nothing drives, is exit code 1."""
     api.answer(f"GET /api/rotations/{ID}", answer)
     assert main(["show", ID]) == code
+
+
+def test_who_acts_by_hand_is_shown(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who is waited for, and who said of whom that they have it, when; nothing where the app doesn't say."""
+    people = [
+        {"consumer": "manual:ada@contoso.example", "by": None, "at": None},
+        {"consumer": "manual:bob@contoso.example", "by": "ops\x1b[2J", "at": "2026-11-22T07:39:22Z"},
+    ]
+    answer = {"record": record(), "instance": listed(custom=WAITING)["instance"]}
+    api.answer(f"GET /api/rotations/{ID}", {**answer, "acknowledgements": people})
+    api.answer(f"GET /api/rotations/{ID}", answer)
+    assert main(["show", ID]) == 0
+    out = capsys.readouterr().out
+    assert "by hand   manual:ada@contoso.example: not acknowledged yet" in out
+    assert "by hand   manual:bob@contoso.example: acknowledged by ops\\x1b[2J at 2026-11-22 07:39 UTC" in out
+    assert main(["show", ID]) == 0
+    assert "by hand" not in capsys.readouterr().out
+
+
+TAKEN = {
+    "rotation_id": ID,
+    "vault": "kv-shop",
+    "secret": "build-sp",
+    "decision": "acknowledge",
+    "consumer": "manual:ada@contoso.example",
+    "by": "ops",
+    "at": "2026-11-22T07:39:22Z",
+    "waiting_for": [],
+    "heard": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "more"),
+    [
+        ({}, []),
+        ({"waiting_for": ["manual:bob@contoso.example"]}, ["still waited for: manual:bob@contoso.example"]),
+        ({"heard": False}, ["the rotation could not be told now: if it runs, it reads this within a day"]),
+    ],
+)
+def test_an_acknowledgement_says_who_is_waited_for_yet(
+    api: Api, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], more: list[str]
+) -> None:
+    """What was put down by whom, what is missing, and whether the rotation has heard of it."""
+    api.answer(f"POST /api/rotations/{ID}/acknowledge", {**TAKEN, **changes})
+    assert main(["acknowledge", ID, "manual:ada@contoso.example"]) == 0
+    first = "kv-shop/build-sp: manual:ada@contoso.example acknowledged by ops at 2026-11-22 07:39 UTC"
+    assert capsys.readouterr().out.splitlines() == [first, *more]
+    assert api.asked[0].body == {"consumer": "manual:ada@contoso.example"}
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, 2), (404, 1), (409, 1)])
+def test_an_acknowledgement_that_is_refused_is_an_exit_code(
+    api: Api, capsys: pytest.CaptureFixture[str], status: int, code: int
+) -> None:
+    """What can't be used is 2, what doesn't wait for it is 1, in the API's own words."""
+    body = {"error": {"code": "rotation-closed", "field": "id", "message": "id: the rotation ended done"}}
+    api.answer(f"POST /api/rotations/{ID}/acknowledge", body, status=status)
+    assert main(["acknowledge", ID, "manual:ada@contoso.example"]) == code
+    assert "the rotation ended done" in capsys.readouterr().err
 
 
 def test_an_id_stays_in_its_place(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
@@ -376,6 +436,7 @@ def test_columns_line_up(rows: list[tuple[str, str]]) -> None:
             {"record": record(), "instance": listed(custom=WAITING)["instance"]},
         ),
         (["plan", "kv-shop/build-sp"], "POST /api/rotations/plan", PLAN),
+        (["acknowledge", ID, "manual:ada@contoso.example"], f"POST /api/rotations/{ID}/acknowledge", TAKEN),
     ],
 )
 def test_json_is_what_was_answered(
