@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from local.processes import wait_until
 from rekey import names
 from rekey.__main__ import main
-from tests.e2e.company import Company, running
+from tests.e2e.company import DURABLE, Company, running
 
 NOT_RECORDED = {names.READ_POLICY, names.GRACE}
 """A step before there is a record, and a wait."""
@@ -20,7 +21,7 @@ NOT_RECORDED = {names.READ_POLICY, names.GRACE}
 @pytest.fixture(scope="module")
 def company() -> Iterator[Company]:
     """Run a company in which nobody is needed, but for what these tests do."""
-    with running() as found:
+    with running(REKEY_MAIL_DOMAINS="contoso.example, partner.example") as found:
         yield found
 
 
@@ -79,6 +80,43 @@ def test_the_commands_show_what_there_is(company: Company, capsys: pytest.Captur
     assert (rows[managed.secret]["care"], rows[managed.secret]["last_state"]) == ("managed", "open")
     assert (rows[untagged.secret]["care"], rows[untagged.secret]["expires"]) == ("untagged", "")
     assert not [value for value in (managed.value(), untagged.value()) if value in text]
+
+
+def test_a_partner_is_told_acknowledged_and_waited_for(company: Company, capsys: pytest.CaptureFixture[str]) -> None:
+    """Told apart at the switch, by an event through the queue; the old password works until somebody says they act."""
+    partner = "ada@partner.example"
+    managed = company.manage(event=True, tags={"rekey-consumer-1": f"manual:{partner}", "rekey-notify": None})
+    old = managed.value()
+    wait_until(lambda: managed.told().count("needs you") == 2, "owners and partner are reminded")
+    assert managed.signs_in(old)[0] == 200
+    waits = managed.reaches("grace")["customStatus"]
+    assert (waits["state"], waits["waiting_for"]) == ("needs-you", "1 to be acknowledged")
+    assert waits["consumers"] == {"total": 2, "confirmed": 1, "failed": 0}
+    assert "@" not in json.dumps(waits)
+    theirs = [m for m in managed.mails() if partner in m["to"]]
+    assert [m["subject"].split(":")[0] for m in theirs] == ["[Rekey] switched", "[Rekey] needs you"]
+    version = managed.versions()[-1]
+    assert all(m["to"] == [partner] and version["id"] in m["text"] for m in theirs)
+    assert not [m for m in theirs if managed.connection in m["text"] + m["html"] or managed.value() in m["text"]]
+    company.ask("POST", f"{DURABLE}/instances/{managed.instance}/raiseEvent/{names.DECISION_EVENT}", {}, expected=202)
+    (record,) = managed.records()
+    command = f"python -m rekey acknowledge {record['rotation_id']} manual:{partner}"
+    assert all(command in m["text"] for m in theirs)
+    code, text = run(company, capsys, "show", managed.instance)
+    assert (code, f"manual:{partner}: not acknowledged yet" in text) == (1, True)
+    assert managed.signs_in(old)[0] == 200
+    code, text = run(company, capsys, *command.split()[3:])
+    assert (code, text.count("acknowledged by operator API")) == (0, 1)
+    assert managed.finished()["output"]["result"] == "done"
+    assert managed.signs_in(old)[0] == 401
+    assert managed.told().count("done") == 1
+    done = managed.mails()[-1]
+    assert partner not in done["to"]
+    assert "confirmed by: an acknowledgement (operator API)" in " ".join(done["text"].split())
+    answer = company.ask(
+        "POST", f"/api/rotations/{record['rotation_id']}/acknowledge", {"consumer": f"manual:{partner}"}
+    )
+    assert (answer["by"], answer["heard"], answer["waiting_for"]) == ("operator API", False, [])
 
 
 def test_the_inventory_comes_in_pages_over_http(company: Company) -> None:
