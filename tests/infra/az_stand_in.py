@@ -1,7 +1,8 @@
 # ruff: noqa: T201 - a command line tool prints
-"""Stands in for the Azure CLI: `account show`, `cloud show` and `rest`, with --query and --output as az has them.
+"""Stands in for the Azure CLI: a few commands that show things, and `rest`, with --query and --output as az has them.
 
-The file named by AZ_STAND_IN says who is signed in (`account`, null: nobody), the `cloud`, the `token` and the `ca`.
+The file named by AZ_STAND_IN says who is signed in (`account`, null: nobody), the `cloud`, the `token`, the `ca` and
+the `functionapp`.
 As az does, it sends the token only to an address that is the cloud's own Graph, prints a refusal as
 `ERROR: <reason>(<body>)` on standard error, and exits 1, or 3 for a 404.
 """
@@ -30,6 +31,10 @@ def main(arguments: list[str]) -> int:
     match arguments:
         case ["account", "show", *rest]:
             return _show(world["account"], rest)
+        case ["account", "get-access-token", *rest]:
+            return _show(world["account"] and {"accessToken": world["token"]}, rest)
+        case ["functionapp", "show", *rest]:
+            return _show(world["account"] and world["functionapp"], rest)
         case ["cloud", "show", *rest]:
             return _show(world["cloud"], rest)
         case ["rest", *rest]:
@@ -41,6 +46,8 @@ def main(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="az", allow_abbrev=False)
     parser.add_argument("--query", default="@")
+    parser.add_argument("--resource-group")
+    parser.add_argument("--name")
     parser.add_argument("--output", "-o", choices=("tsv", "json", "none"), default="json")
     return parser
 

@@ -18,7 +18,7 @@ _PATH = re.compile(r"`((?:infra|docs|tests|tools|rekey|dist)/[\w./-]+)`")
 _CAMEL = re.compile(r"`([a-z]+[A-Z]\w*)`")
 _OUTPUT = re.compile(r"\$\(output (\w+)\)")
 _SETTING = re.compile(r"\b(REKEY_[A-Z_]+)\b")
-_COMMAND = re.compile(r"python -m rekey ([a-z-]+)((?:[^`\n]|\\\n)*)")
+_COMMAND = re.compile(r"python -m (rekey |tools\.)([a-z-]+)((?:[^`\n]|\\\n)*)")
 _TARGET = re.compile(r"\bmake ([a-z]+)")
 _LINK = re.compile(r"\]\(([^)#]*)(?:#([^)]*))?\)")
 
@@ -91,20 +91,20 @@ def _settings(text: str) -> Iterator[str]:
 
 
 def _commands(text: str) -> Iterator[str]:
-    for command, rest in _COMMAND.findall(text):
-        said = _help(command)
+    for program, command, rest in _COMMAND.findall(text):
+        said = _help(f"{program}{command}")
         if not said:
-            yield f"python -m rekey has no command {command}"
+            yield f"python -m {program}{command} doesn't exist"
             continue
         options = set(re.findall(r" (--[a-z-]+)", rest.partition("|")[0]))
         taken = set(re.findall(r"--[a-z-]+", said))
-        yield from (f"python -m rekey {command} takes no {name}" for name in sorted(options - taken))
+        yield from (f"python -m {program}{command} takes no {name}" for name in sorted(options - taken))
 
 
 @cache
 def _help(command: str) -> str:
     """Return a command's help; empty if there is no such command."""
-    asked = [sys.executable, "-m", "rekey", command, "--help"]
+    asked = [sys.executable, "-m", *command.split(), "--help"]
     done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.stdout
 

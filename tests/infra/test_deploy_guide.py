@@ -29,7 +29,11 @@ def test_its_commands_are_sound_shell(tmp_path: Path) -> None:
     ("said", "instead", "problem"),
     [
         ("## 7. ", "## 8. ", "expected steps 1 to 10"),
-        ("**You should see** `Tokens are for", "There is `Tokens are for", "step 3. Register the operator API doesn't say"),
+        (
+            "**You should see** `Tokens are for",
+            "There is `Tokens are for",
+            "step 3. Register the operator API doesn't say",
+        ),
         ("`infra/app/vault.bicep`", "`infra/app/vaults.bicep`", "infra/app/vaults.bicep doesn't exist"),
         ("changing-an-orchestrator.md", "changing.md", "changing.md doesn't exist"),
         ("README.md#parameters", "README.md#params", "../infra/README.md has no section #params"),
@@ -37,8 +41,9 @@ def test_its_commands_are_sound_shell(tmp_path: Path) -> None:
         ("`mailDomainVerified`", "`mailDomainIsVerified`", "main.bicep has no mailDomainIsVerified"),
         ("(output operatorApi)", "(output apiAddress)", "main.bicep has no output apiAddress"),
         ("export REKEY_API\n", "export REKEY_URL\n", "nothing reads REKEY_URL"),
-        ("-m rekey plan", "-m rekey preview", "python -m rekey has no command preview"),
+        ("-m rekey plan", "-m rekey preview", "python -m rekey preview doesn't exist"),
         ("-m rekey list --key-file", "-m rekey list --key", "python -m rekey list takes no --key"),
+        ("-m tools.deploy --resource-group", "-m tools.deploy --group", "python -m tools.deploy takes no --group"),
         ("make package", "make zip", "make has no target zip"),
         ("| Logic App Contributor |", "| Contributor |", "the table doesn't have Logic App Contributor"),
         ("| Website Contributor |", "| Website Contributor, Reader |", "site-access.bicep doesn't assign Reader"),
