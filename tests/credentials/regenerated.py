@@ -125,7 +125,7 @@ class RegeneratedContract(AnyKindContract):
                 deaths += 1
                 assert issued.key_id in self.live(company)
                 assert walk.rotation.old_key_id not in self.live(company)
-        assert deaths * every > 40
+        assert deaths * every > 25
 
     @pytest.mark.parametrize("when", ["before", "after"])
     async def test_lost_answer_is_looked_for(self, company: Company, issuer: CredentialKind, when: str) -> None:
