@@ -137,11 +137,12 @@ async def while_held(
     faults = f"{company.azure.control}/_sim/faults"
     held = await company.fault("arm", method=method, path=path, skip=skip, hold=True)
     running = asyncio.ensure_future(update())
-    while True:
+    while not running.done():
         known = (await company.azure.call("GET", faults)).body["faults"]
         if any(fault["id"] == held and fault["held"] for fault in known):
             break
         await asyncio.sleep(0.01)
+    assert not running.done(), f"the update ended without the request {method} {path} that was to be held"
     change()
     await company.azure.call("POST", f"{faults}/{held}/release")
     await running
