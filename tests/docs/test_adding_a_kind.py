@@ -1,11 +1,13 @@
 """What docs/adding-a-kind.md tells a developer to do is done on a copy of the project, and has to work as it says."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from tests.docs.performing import ROOT, copied, judged, run, steps
+from tests.docs.rotating_toys import SHELF
 
 PAGE = (ROOT / "docs" / "adding-a-kind.md").read_text(encoding="utf-8")
 KIND = "rekey/credentials/toy_key.py"
@@ -54,6 +56,16 @@ def passed(said: str) -> int:
     """Return how many tests pytest says have passed."""
     found = re.search(r"(\d+) passed", said)
     return int(found[1]) if found else 0
+
+
+def test_the_app_rotates_the_kinds_of_the_page(project: Path, tmp_path: Path) -> None:
+    """Started by an event, the app as it is takes toy key and toy shelf from the first step to the last."""
+    done = run(project, "tests.docs.rotating_toys", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    became = json.loads(done.stdout)
+    assert became["result"] == "done"
+    assert became["keys"] == [became["newest"]] != [became["old"]]
+    assert became["shelf"] == SHELF | {"hooks": SHELF["hooks"] | {"left": became["newest"]}}
 
 
 def test_the_code_of_the_page_is_as_the_projects(project: Path) -> None:
@@ -122,8 +134,8 @@ MISTAKES = {
 }
 
 
-SAMPLE = {"retire does nothing", "only the known fields are written back"}
-"""Those that the suite tries: each is a pytest of its own."""
+SAMPLE = {"retire does nothing"}
+"""What the suite tries: each is a pytest of its own."""
 
 
 @pytest.mark.parametrize(
