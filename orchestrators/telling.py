@@ -133,6 +133,7 @@ class Teller:
                 kind,
                 consumers=(ConsumerResult(uri=target.uri, by_hand=True),),
                 old_valid_until=old_valid_until,
+                key=target.uri,  # an owner who also has to act gets both
                 to_act=True,
                 contacts=walk.rotation.policy.owners,
             )

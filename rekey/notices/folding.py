@@ -36,6 +36,8 @@ def _findings(notices: Sequence[Notice]) -> Iterable[Finding]:
 
 
 def _of_one_rotation(told: Sequence[Notice]) -> Iterable[Finding]:
+    asked = [notice for notice in told if notice.to_act]
+    told = [notice for notice in told if not notice.to_act]
     latest = max((n for n in told if n.kind in PLANNED), key=_place, default=None)
     over = (*PLANNED, NoticeKind.NEEDS_YOU) if latest and latest.kind is NoticeKind.DONE else PLANNED
     for notice in told:
@@ -45,6 +47,8 @@ def _of_one_rotation(told: Sequence[Notice]) -> Iterable[Finding]:
             yield _finding(notice, [n for n in told if n.kind in over and n is not latest])
         elif notice.kind not in over:
             yield _finding(notice, ())
+    for notice in asked[-1:]:
+        yield _finding(notice, asked[:-1])
 
 
 def _passed(notice: Notice) -> str:

@@ -51,6 +51,21 @@ async def test_a_notice_alone_is_delivered_as_itself(office: Office) -> None:
     assert await office.waiting() == []
 
 
+async def test_who_has_to_act_gets_a_mail_of_their_own(office: Office) -> None:
+    """It leaves for that address alone; an owner who is that person gets both, and a repeat sends neither twice."""
+    about = notice("a", NoticeKind.SWITCHED, to=())
+    asks = msgspec.structs.replace(about, to_act=True, key=f"manual:{ANN}", contacts=(BOB,))
+    for telling in (
+        Telling(notice=about, owners=(ANN,), has_record=False),
+        Telling(notice=asks, owners=(BOB,), third_parties=(ANN,), has_record=False),
+    ):
+        for _ in range(2):
+            await tell(office.company.desk, telling)
+    texts = [mail.message.content.plain_text or "" for mail in office.mails]
+    assert [f"Say so to {BOB}" in text for text in texts] == [False, True]
+    assert (len(office.to(ANN)), len(office.to(BOB))) == (2, 0)
+
+
 async def test_several_are_one_mail_for_each_person(office: Office) -> None:
     """Each person gets one mail with what concerns them, and reads of nobody else's secrets."""
     await office.put("a", ANN)

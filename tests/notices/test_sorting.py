@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from local.preview_notices import samples
+from local.preview_notices import by_hand, samples
 from rekey.model import Finding, Notice, NoticeKind
 from rekey.notices.folding import folded
+from rekey.notices.identity import notice_id
 from rekey.notices.render import render
 from rekey.notices.sorting import sorted_out
 from tests.notices.waiting import ANN, BOB, CEM, notice, waiting
@@ -141,6 +142,20 @@ def test_nobody_is_asked_to_act_on_what_is_done() -> None:
     (line,) = _lines(stuck, replace(samples()[NoticeKind.DONE], rotation_id="r-a"))
     assert line.code == "done"
     assert line.message.endswith("Before that: needs-you (update_consumer: consumer-forbidden).")
+
+
+def test_who_has_to_act_reads_so_in_a_digest_too() -> None:
+    """What an owner has to do by hand is a line of its own, with what and by when, whatever else happened since."""
+    ask = by_hand()["switched-to-act"]
+    asked, switched = replace(ask, rotation_id="r-a"), replace(samples()[NoticeKind.SWITCHED], rotation_id="r-a")
+    assert notice_id(replace(asked, key=asked.consumers[0].uri), (ANN,)) != notice_id(switched, (ANN,))
+    planned, line = _lines(asked, switched)
+    assert planned.what_to_do == ""
+    assert "nobody but you can change" in line.what_to_do
+    assert "before Saturday, 28 November 2026, 09:30 UTC, then say so to dana@contoso.example" in line.what_to_do
+    reminder = replace(by_hand()["needs-you-to-act"], rotation_id="r-a")
+    (last,) = _lines(asked, reminder)
+    assert (last.code, last.message.endswith("Before that: switched.")) == ("needs-you", True)
 
 
 def test_what_others_wrote_stays_text_when_folded() -> None:

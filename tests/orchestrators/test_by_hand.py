@@ -46,7 +46,7 @@ def test_people_are_asked_at_the_switch_and_never_updated() -> None:
     assert (owners["only"], owners["to_act"]) == ([], False)
     assert [(c["uri"], c["by_hand"]) for c in asked["consumers"]] == [(BY_HAND, True)]
     assert (asked["only"], asked["to_act"], asked["contacts"], asked["remarks"]) == ([PARTNER], True, [OWNER], [])
-    assert asked["new_version"] == "version-2"
+    assert (asked["new_version"], asked["key"]) == ("version-2", BY_HAND)
     assert [c["by_hand"] for c in notices(world, "starting")[0]["consumers"]] == [False, True]
     assert len([c for c in world.engine.calls if PARTNER in str(c.payload.get("third_parties"))]) == 1
 
