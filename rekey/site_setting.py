@@ -32,15 +32,10 @@ class SiteSetting:
 
     async def inspect(self) -> ConsumerFacts:
         """Check that settings may be written and that this one is there, with a value of its own."""
-        await self.site.require_rights(("config/list/action", "config/read", "config/write"))
+        await self.site.require_rights(("config/list/action", "config/write"))
         self._require(await self.site.settings())
-        remarks = [f"{self._uri}: App Service restarts the site when its settings change."]
-        if "/slots/" in self.site.arm_id and self._name not in await self.site.sticky():
-            remarks.append(
-                f"{self._uri} is no slot setting: with a swap its value goes to the other slot and that one's value "
-                "comes here. Name the other slot's setting as a consumer too."
-            )
-        return ConsumerFacts(object_id=self.site.arm_id, remarks=tuple(remarks))
+        remarks = (f"{self._uri}: App Service restarts the site when its settings change.", await self._swapped())
+        return ConsumerFacts(object_id=self.site.arm_id, remarks=tuple(remark for remark in remarks if remark))
 
     async def update(self, handover: "Handover") -> None:
         """List, merge, write all, list again; nothing is written if the setting has the value already."""
@@ -63,6 +58,20 @@ class SiteSetting:
         if not settings.holds(self._name, await handover.value()):
             raise NotYetError("not-confirmed", f"{self._uri} doesn't have the new value, or not yet")
         return "listed again, the setting has the new value; the site was restarted by the change"
+
+    async def _swapped(self) -> str:
+        """Return what a swap would do to a slot's setting; who has rights on the slot alone can't tell."""
+        if not self._place.slot:
+            return ""
+        try:
+            if self._name in await self.site.sticky():
+                return ""
+        except PermanentError:
+            return f"{self._uri}: the app's identity may not read whether this is a slot setting, which swaps leave."
+        return (
+            f"{self._uri} is no slot setting: with a swap its value goes to the other slot and that one's value comes "
+            "here. Name the other slot's setting as a consumer too."
+        )
 
     def _require(self, settings: "AppSettings") -> None:
         if self._name not in settings:

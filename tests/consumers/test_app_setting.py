@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.azure.arm_access import Assignment
 from rekey.app_service import AppSettings
 from rekey.consumers.app_setting import AppSetting
 from rekey.errors import NotYetError, PermanentError
@@ -15,7 +16,18 @@ from rekey.model import ConsumerTarget, Rotation
 from rekey.secret_value import SecretValue
 from tests.consumers.contract import ConsumerContract, Forgotten, Wire
 from tests.consumers.handed import Handed
-from tests.consumers.hosting import AT, FOREIGN_SCOPE, SCOPE, delete, hosted, no_role, only_reader, site, while_held
+from tests.consumers.hosting import (
+    AT,
+    FOREIGN_SCOPE,
+    SCOPE,
+    arm,
+    delete,
+    hosted,
+    no_role,
+    only_reader,
+    site,
+    while_held,
+)
 from tests.core.binding import Corpus
 from tests.core.company import Company
 
@@ -175,6 +187,16 @@ async def test_slot_is_a_place_of_its_own(company: Company) -> None:
     assert "swap" in " ".join((await kind.inspect(rotation, uri)).remarks)
     site(company).sticky.append("PASSWORD")
     assert "swap" not in " ".join((await kind.inspect(rotation, uri)).remarks)
+
+
+async def test_rights_on_a_slot_alone_are_enough(company: Company) -> None:
+    """Who may write a slot's settings may rotate them; what only the site tells is said to be unknown."""
+    object_id = company.azure.cloud.directory.identity("rekey").object_id
+    arm(company).access.assignments[:] = [Assignment(object_id, "Website Contributor", site(company).slots["stage"].id)]
+    kind, rotation, target = await _inspected(company, f"{URI}?slot=stage")
+    assert "may not read" in (await kind.inspect(rotation, target.uri)).remarks[1]
+    await kind.update(rotation, target, Handed("new-value"))
+    assert site(company).slots["stage"].settings["PASSWORD"] == "new-value"
 
 
 async def test_settings_of_one_site_share_its_lease(company: Company) -> None:
