@@ -15,6 +15,7 @@ from rekey.model import (
     ConsumerTarget,
     Notice,
     NoticeKind,
+    Reason,
     RotationRequest,
     Telling,
     Walk,
@@ -44,9 +45,13 @@ class Teller:
         yield from self._tell(walk, NoticeKind.STARTING, consumers=tuple(planned))
 
     def switched(self, walk: Walk, results: Sequence[ConsumerResult], old_valid_until: datetime) -> Steps[None]:
-        """Say that the new credential is out, and until when the old one works; ask those who act by hand to do so."""
-        yield from self._tell(walk, NoticeKind.SWITCHED, consumers=tuple(results), old_valid_until=old_valid_until)
-        yield from self._ask(walk, NoticeKind.SWITCHED, _by_hand(walk), old_valid_until)
+        """Say that the new credential is out, and until when the old one works; ask those who act by hand to do so.
+
+        After a leak nothing is promised: the old one is retired as soon as nobody needs it.
+        """
+        until = None if walk.rotation.reason == Reason.LEAK else old_valid_until
+        yield from self._tell(walk, NoticeKind.SWITCHED, consumers=tuple(results), old_valid_until=until)
+        yield from self._ask(walk, NoticeKind.SWITCHED, _by_hand(walk), until)
 
     def done(self, walk: Walk, results: Sequence[ConsumerResult], left: str) -> Steps[None]:
         """Say that the rotation is over; `left` says which old credential was left to expire, if it was."""
@@ -124,7 +129,7 @@ class Teller:
         yield from self._send(telling)
 
     def _ask(
-        self, walk: Walk, kind: NoticeKind, targets: Sequence[ConsumerTarget], old_valid_until: datetime
+        self, walk: Walk, kind: NoticeKind, targets: Sequence[ConsumerTarget], old_valid_until: datetime | None
     ) -> Steps[None]:
         """Ask each of those who act by hand for what is theirs to do: at once, and without a word on anything else."""
         for target in targets:

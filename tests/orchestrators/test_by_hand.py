@@ -141,6 +141,7 @@ def test_a_leak_waits_for_people_too_but_for_no_grace() -> None:
     world = by_hand(timedelta(hours=2), reason="leak")
     world.run()
     assert timedelta(hours=2) <= first(world, "retire_old_credential").at - BEGIN < timedelta(hours=2, minutes=1)
+    assert [notice["old_valid_until"] for notice in notices(world, "switched")] == [None, None]
 
 
 def test_one_of_many_asks_people_at_once() -> None:
