@@ -128,10 +128,10 @@ take_care_of() {
 
 sign_in
 find_identity "$identity"
-me=""
-if [ "$kind" = user ] && ask GET "me?\$select=id" --query id; then me="$answer"; fi
 administrator=true # as long as the contrary isn't known; a role of the tenant's own may allow it too
 holds_role "${administrators[@]}" || { [ $? -eq 2 ] || administrator=false; }
+me=""
+if ! $administrator && ask GET "me?\$select=id" --query id; then me="$answer"; fi
 
 failed=0 left=0
 undo=()
