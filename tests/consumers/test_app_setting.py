@@ -123,12 +123,12 @@ async def _inspected(company: Company, uri: str = URI) -> tuple[AppSetting, Rota
 
 
 async def test_what_holds_the_value_is_not_written(company: Company) -> None:
-    """A second attempt restarts the site no second time."""
+    """A second attempt writes nothing and restarts the site no second time."""
     kind, rotation, target = await _inspected(company)
     new = Handed("new-value")
     for _ in range(2):
         await kind.update(rotation, target, new)
-    assert site(company).restarts == 1
+    assert [method for method, _ in await company.requests("arm")].count("PUT") == site(company).restarts == 1
     assert "new value" in await kind.confirm(rotation, target, new)
 
 

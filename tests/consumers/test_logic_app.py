@@ -1,11 +1,11 @@
 """Logic Apps of both plans against the contract, and what only they have."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, ClassVar, override
+from typing import Any, override
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.azure.arm_access import Assignment
@@ -87,7 +87,7 @@ class TestLogicApp(ConsumerContract):
         ),
         foreign=URI.replace("rekey-sim", "theirs"),
     )
-    forgotten: ClassVar[Sequence[Forgotten]] = (
+    forgotten = (
         Forgotten(no_role, "forbidden", "--role 'Logic App Contributor'"),
         Forgotten(only_reader, "not-allowed", "workflows/flow"),
         Forgotten(lambda company: delete(company, workflow(company).id), "no-workflow", "Correct the secret's tags"),
@@ -123,38 +123,6 @@ class TestLogicApp(ConsumerContract):
     @override
     def delete(self, company: Company) -> None:
         delete(company, workflow(company).id)
-
-
-class TestStandardLogicApp(TestLogicApp):
-    """The contract, for a Logic App of the Standard plan: a site, whose parameter is an app setting."""
-
-    forgotten = (
-        Forgotten(no_role, "forbidden", "--role 'Logic App Contributor'"),
-        Forgotten(only_reader, "not-allowed", "Website Contributor"),
-        Forgotten(lambda company: delete(company, site(company, "flows").id), "no-workflow", "Correct the secret's"),
-        Forgotten(lambda company: site(company, "flows").settings.pop("PASSWORD"), "no-setting", "Correct"),
-    )
-
-    @override
-    def uri(self, rotation: Rotation) -> str:
-        return STANDARD
-
-    @override
-    def held(self, company: Company) -> str:
-        return site(company, "flows").environment()["PASSWORD"]
-
-    @override
-    def blank(self, company: Company, state: dict[str, Any]) -> None:
-        told = state["arm"]["Microsoft.Web"][site(company, "flows").id]
-        del told["settings"]["PASSWORD"], told["environment"]["PASSWORD"], told["restarts"]
-
-    @override
-    def add_unknown(self, company: Company) -> None:
-        site(company, "flows").settings["From the future"] = "ü"
-
-    @override
-    def delete(self, company: Company) -> None:
-        delete(company, site(company, "flows").id)
 
 
 async def _inspected(company: Company, uri: str = URI) -> tuple[LogicApp, Rotation, ConsumerTarget]:
@@ -257,6 +225,24 @@ async def test_what_a_write_brings_with_it_is_said_before(company: Company) -> N
     assert document["identity"] == workflow(company).document["identity"]
 
 
+async def test_standard_app_gets_an_app_setting(company: Company) -> None:
+    """Where there is no workflow of that name, a Standard app's setting is checked, written, confirmed."""
+    kind, rotation, target = await _inspected(company, STANDARD)
+    flows, new = site(company, "flows"), Handed("new-value")
+    before = dict(flows.settings)
+    await kind.update(rotation, target, new)
+    assert flows.settings == {**before, "PASSWORD": "new-value"}
+    assert "has the new value" in await kind.confirm(rotation, target, new)
+    del flows.settings["PASSWORD"]
+    with pytest.raises(PermanentError) as caught:
+        await kind.inspect(rotation, STANDARD)
+    assert caught.value.code == "no-setting"
+    only_reader(company)
+    with pytest.raises(PermanentError) as caught:
+        await kind.inspect(rotation, STANDARD)
+    assert (caught.value.code, "Website Contributor" in caught.value.what_to_do) == ("not-allowed", True)
+
+
 async def test_standard_app_is_found_with_rights_on_the_site_alone(company: Company) -> None:
     """Rights are looked at before existence, so that a forbidden workflow may be none: the site is looked for too."""
     object_id = company.azure.cloud.directory.identity("rekey").object_id
@@ -275,10 +261,10 @@ async def test_site_that_is_no_logic_app_is_none(company: Company) -> None:
 def test_either_type_of_resource_can_be_bound() -> None:
     """A scope may name the workflow or the site: a URI is refused only if neither is allowed."""
     for type_ in ("Microsoft.Logic/workflows", "Microsoft.Web/sites"):
-        settings = bound({"resources": [f"{GROUP}/providers/{type_}/flow"]}, {})
-        assert LogicApp.check_uri(URI, OURS, settings) == URI
+        scopes = bound({"resources": [f"{GROUP}/providers/{type_}/flow"]}, {})
+        assert LogicApp.check_uri(URI, OURS, scopes) == URI
         with pytest.raises(ScopeError):
-            LogicApp.check_uri(URI.replace("/flow/", "/flow2/"), OURS, settings)
+            LogicApp.check_uri(URI.replace("/flow/", "/flow2/"), OURS, scopes)
 
 
 NAMES = st.text(min_size=1, max_size=10).filter(lambda n: n not in {"password", "properties", "identity", "value"})
@@ -290,6 +276,7 @@ ANY = st.recursive(
 PARTS = st.dictionaries(NAMES, ANY, max_size=5)
 
 
+@settings(max_examples=40)
 @given(PARTS, PARTS, PARTS, PARTS)
 def test_unknown_fields_survive_and_own_ones_go(
     top: dict[str, Any], properties: dict[str, Any], definition: dict[str, Any], given_: dict[str, Any]
