@@ -1,7 +1,7 @@
 # Every target sets up what it needs: .venv (Python 3.13) and local/azurite/node_modules, both inside this folder.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test faults check bench lock package clean
+.PHONY: help setup demo demos up test faults check bench lock package clean
 
 PYTHON := .venv/bin/python
 ARGS ?=
@@ -14,8 +14,11 @@ help: ## what can be made
 setup: ## install what is missing, inside this folder only (all others do this first)
 	@tools/setup.sh
 
-demo: setup ## one rotation, live, against simulated Azure (KIND=<credential kind>)
+demo: setup ## one rotation, live, against simulated Azure (KIND=<credential or consumer kind>)
 	@$(PYTHON) -m local.demo $(if $(KIND),--kind "$(KIND)") $(ARGS)
+
+demos: setup ## a demo of every kind in a row, each judged (about 4 minutes)
+	@$(PYTHON) -m pytest -v -m "demos or not demos" tests/demo/test_every_kind.py $(ARGS)
 
 up: setup ## the app and simulated Azure on this machine, until Ctrl-C
 	@$(PYTHON) -m local.up $(ARGS)

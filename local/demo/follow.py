@@ -29,7 +29,7 @@ _ENDED = frozenset({"Completed", "Failed", "Terminated"})
 class Step(msgspec.Struct, frozen=True):
     """A step that is over; `outcome` as in the evidence, `seconds` with all repetitions, `ended` in UTC.
 
-    `about`: which consumer, by its URI, or which notice.
+    `entry` is what the record says of it, if it is in there.
     """
 
     step: str
@@ -37,8 +37,7 @@ class Step(msgspec.Struct, frozen=True):
     seconds: float
     detail: str
     ended: datetime
-    rotation: str = ""
-    about: str = ""
+    entry: Entry | None = None
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ class Follower:
         if entry.step == names.CHECK_OLD_CREDENTIAL_USE and (grace := self._first_seen.get(names.GRACE)):
             yield self._until(names.GRACE, story.grace(), grace.next or entry.at)
         step = self._until(entry.step, story.told(entry), entry.at, outcome=entry.outcome)
-        yield msgspec.structs.replace(step, rotation=self.rotation_id, about=story.about(entry))
+        yield msgspec.structs.replace(step, entry=entry)
 
     def _read_policy_ended(self, entry: Entry) -> datetime:
         seen = self._first_seen.get(names.OPEN_RECORD)

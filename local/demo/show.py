@@ -122,7 +122,7 @@ class Show:
         self._calls += mine
         self.screen.step(step, told(mine))
         if step.outcome == "ok":
-            self.witness.after(step)
+            self.witness.after(step, self.outcome.rotation_id)
 
     def company(self) -> Company:
         """Return the company's own state, now."""

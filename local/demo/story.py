@@ -48,11 +48,6 @@ class Story:
         sentence = SENTENCES.get(entry.step)
         return sentence(self, entry.detail) if sentence else _plain(entry.detail)
 
-    def about(self, entry: Entry) -> str:
-        """Return the URI of the consumer that an entry is about, or the kind of notice; "" for all else."""
-        about = ABOUT.get(entry.step)
-        return about(entry.detail) if about and entry.outcome == "ok" else ""
-
 
 def _plain(detail: Any) -> str:
     return "" if detail is None else json.dumps(detail)[:_LONGEST]
@@ -145,13 +140,6 @@ SENTENCES: Mapping[str, Callable[[Story, Any], str]] = {
     names.CHECK_OLD_CREDENTIAL_USE: _checked,
     names.RETIRE_OLD_CREDENTIAL: _retired,
     names.CLOSE_RECORD: _closed,
-}
-
-
-ABOUT: Mapping[str, Callable[[Any], str]] = {
-    names.NOTIFY_OWNERS: lambda detail: decode(detail, Told).kind,
-    names.UPDATE_CONSUMER: str,
-    names.CONFIRM_CONSUMER: lambda detail: decode(detail, ConsumerResult).uri,
 }
 
 

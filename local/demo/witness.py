@@ -11,7 +11,7 @@ from local.onlooker import Onlooker
 from local.seen import current_version
 from local.stack import Stack
 from rekey import names
-from rekey.model import NoticeKind
+from rekey.model import ConsumerResult, NoticeKind, Told, decode
 
 SPREADS = 10.0
 """Seconds within which a retired credential is refused everywhere."""
@@ -34,25 +34,25 @@ class Witness:
         for consumer in self._scenario.consumers:
             self._look_at(consumer, self._old)
 
-    def after(self, step: Step) -> None:
+    def after(self, step: Step, rotation_id: str) -> None:
         """Find out whether a step did what it says; where people act on a notice, act as they would."""
         word, works = self._credential.word, self._credential.works
         match step.step:
             case names.SET_SECRET_VERSION:
                 self._accepted(self._new(), f"the new version's value {works}")
                 self._accepted(self._old, f"the old {word} still does, too")
-            case names.CONFIRM_CONSUMER:
-                if consumer := self._scenario.consumer(step.about):
+            case names.CONFIRM_CONSUMER if step.entry:
+                if consumer := self._scenario.consumer(decode(step.entry.detail, ConsumerResult).uri):
                     self._look_at(consumer, self._new())
             case names.RETIRE_OLD_CREDENTIAL:
                 self._refused(self._old, f"the old {word} is refused")
                 self._accepted(self._new(), f"the new one {works}")
-            case names.NOTIFY_OWNERS if step.about == NoticeKind.SWITCHED:
-                self._act(step.rotation)
+            case names.NOTIFY_OWNERS if step.entry:
+                self._act(rotation_id, decode(step.entry.detail, Told))
 
-    def _act(self, rotation_id: str) -> None:
-        for consumer in self._scenario.consumers:
-            if deed := consumer.acts(self._stack, rotation_id):
+    def _act(self, rotation_id: str, told: Told) -> None:
+        for consumer in self._scenario.consumers if told.kind == NoticeKind.SWITCHED else ():
+            if deed := consumer.acts(self._stack, rotation_id, told.accepted):
                 self._screen.witnessed(deed, ok=True)
 
     def _look_at(self, consumer: Consumer, value: str) -> None:

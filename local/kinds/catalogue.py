@@ -8,6 +8,7 @@ from local.kinds.azdo_pipeline import Pipeline
 from local.kinds.azdo_variable_group import VariableGroup
 from local.kinds.key_vault_reference import KeyVaultReference
 from local.kinds.logic_app import LogicApp
+from local.kinds.manual import Manual
 from local.kinds.ports import Consumer
 from local.scenario import Scenario
 from local.storage_scenario import StorageScenario
@@ -47,6 +48,7 @@ COMPANIES: Mapping[str, Callable[[], Scenario]] = {
     "azdo-variable-group": _variable,
     "key-vault-reference": lambda: _with(KeyVaultReference()),
     "logic-app": lambda: _with(LogicApp()),
+    "manual": lambda: _with(Manual()),
 }
 """Kind -> a company, with new names, in which a rotation has to do with it."""
 

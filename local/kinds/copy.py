@@ -52,7 +52,7 @@ class Copy:
         """It has that very value, and gets in with it."""
         return {self.stores: self._stored, self.uses: self._used}
 
-    def acts(self, stack: "Stack", rotation_id: str) -> str:  # noqa: ARG002 - the port's signature
+    def acts(self, stack: "Stack", rotation_id: str, told: Sequence[str]) -> str:  # noqa: ARG002 - the port's signature
         """Do nothing: Rekey does it all."""
         return ""
 

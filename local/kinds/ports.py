@@ -165,6 +165,6 @@ class Consumer(Protocol):
         """Say what it holds and how it was tried; `same`: that it is the secret's value."""
         ...
 
-    def acts(self, stack: "Stack", rotation_id: str) -> str:
-        """Do what people there do once they are told of the switch, and say so; "" where nobody does anything."""
+    def acts(self, stack: "Stack", rotation_id: str, told: Sequence[str]) -> str:
+        """Do what people there do once `told`, these addresses, got the switch's mail, and say so; "" for nothing."""
         ...

@@ -1,15 +1,8 @@
 """The demo as people start it: what it prints, what its exit code rests on, what it leaves running (nothing)."""
 
 import json
-import os
-import re
-import shutil
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,8 +10,7 @@ from local.azure.control import Control
 from local.kinds.catalogue import COMPANIES
 from local.leaks import descendants
 from local.processes import wait_until
-from local.stack import ROOT
-from rekey.registry import CREDENTIAL_KINDS
+from tests.demo.run import Starts, in_order
 
 ORDER = [
     "read_policy",
@@ -39,66 +31,6 @@ ORDER = [
     "close_record",
 ]
 SERVICES = {"keyvault", "graph", "entra", "azuredevops", "managed-identity", "email"}
-
-
-class Run:
-    """A demo in a process of its own, whose progress is read line by line."""
-
-    def __init__(self, *arguments: str) -> None:
-        command = [sys.executable, "-m", "local.demo", *arguments]
-        environment = {**os.environ, "COLUMNS": "100"}
-        self.child = subprocess.Popen(
-            command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        self.progress = ""
-
-    def until(self, text: str) -> None:
-        """Read progress until it has `text`."""
-        assert self.child.stderr
-        for line in self.child.stderr:
-            self.progress += line
-            if text in line:
-                return
-        pytest.fail(f"ended without {text!r}:\n{self.progress}")
-
-    def result(self) -> tuple[int, dict[str, Any]]:
-        """Wait for the end and return exit code and JSON."""
-        printed, progress = self.child.communicate(timeout=120)
-        self.progress += progress
-        found: dict[str, Any] = json.loads(printed.splitlines()[-1])
-        return self.child.returncode, found
-
-    @property
-    def folder(self) -> Path:
-        """The run's folder, which the demo names at its start."""
-        found = re.search(r"kept in (\S+)/", self.progress)
-        assert found, self.progress
-        return ROOT / found[1]
-
-
-type Starts = Callable[..., Run]
-
-
-@pytest.fixture
-def demo() -> Iterator[Starts]:
-    """Return what starts a demo; in the end it is gone, and so is its folder."""
-    runs: list[Run] = []
-
-    def start(*arguments: str) -> Run:
-        runs.append(Run(*arguments))
-        return runs[-1]
-
-    yield start
-    for run in runs:
-        run.child.terminate()
-        run.child.communicate(timeout=60)
-        if "kept in" in run.progress:
-            shutil.rmtree(run.folder)
-
-
-def in_order(steps: list[dict[str, Any]]) -> list[str]:
-    """Return the steps that succeeded, as they came."""
-    return [step["step"] for step in steps if step["outcome"] == "ok"]
 
 
 def test_rotation_is_shown_and_judged(demo: Starts) -> None:
@@ -154,9 +86,4 @@ def test_unknown_kind_is_refused_with_those_there_are(demo: Starts) -> None:
     _, progress = run.child.communicate(timeout=60)
     assert run.child.returncode == 2
     assert "'entra-app-pasword'" in progress
-    assert all(kind in progress for kind in CREDENTIAL_KINDS)
-
-
-def test_every_kind_it_can_show_exists() -> None:
-    """The demo seeds no kind that the app doesn't know."""
-    assert set(COMPANIES) <= set(CREDENTIAL_KINDS)
+    assert all(kind in progress for kind in COMPANIES)
