@@ -7,7 +7,7 @@ of the rotation once the step has ended so. Ids, names, codes and times; never a
 from datetime import datetime
 from typing import Any
 
-from rekey.model import NoticeKind, Ok, Outcome, Question, Telling, Walk, encode
+from rekey.model import NOT_ACKNOWLEDGED, NoticeKind, Ok, Outcome, Question, Telling, Walk, encode
 
 _OF_OUTCOME = {"retry-after": "retrying", "unclear": "retrying", "permanent": "refused"}
 _OF_NOTICE = {
@@ -55,9 +55,18 @@ def _after(given: object, value: Any) -> dict[str, Any]:
         return found | {"state": "not-due"}
     if isinstance(given, Walk) and given.result:
         return found | {"state": given.result}
+    if isinstance(given, Walk) and _lacks(given, value):
+        return found | {"state": "needs-you", "waiting_for": NOT_ACKNOWLEDGED}
     if isinstance(given, Telling) and given.notice.kind in _OF_NOTICE:
         return found | {"state": _OF_NOTICE[given.notice.kind]} | _wait(given)
     return found
+
+
+def _lacks(walk: Walk, value: Any) -> bool:
+    """Tell whether decisions were read and lack an acknowledgement: the rotation waits on, as it was told."""
+    said = value.get("acknowledged") if isinstance(value, dict) else None
+    people = walk.facts.by_hand() if walk.facts else ()
+    return said is not None and any(target.uri not in said for target in people)
 
 
 def _wait(given: Telling) -> dict[str, Any]:

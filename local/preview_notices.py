@@ -165,7 +165,9 @@ def by_hand() -> dict[str, Notice]:
             message=f"nobody has said yet that these have the new credential: {_PARTNER.uri}",
             what_to_do="Once they have it, put that down: python -m rekey acknowledge <rotation> <consumer>.",
         ),
-        "needs-you-to-act": replace(to_act, kind=NoticeKind.NEEDS_YOU, old_valid_until=_STARTING.old_valid_until),
+        "needs-you-to-act": replace(
+            to_act, kind=NoticeKind.NEEDS_YOU, code="not-acknowledged", old_valid_until=_STARTING.old_valid_until
+        ),
     }
 
 

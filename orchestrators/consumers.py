@@ -11,7 +11,7 @@ from orchestrators.attempts import StepFailed, Steps
 from orchestrators.clock import now
 from orchestrators.rotation_steps import RotationSteps
 from rekey import names
-from rekey.model import ConsumerResult, ConsumerTarget, Decided, Walk, When, decode, encode
+from rekey.model import NOT_ACKNOWLEDGED, ConsumerResult, ConsumerTarget, Decided, Walk, When, decode, encode
 
 LOOKS_AGAIN = timedelta(days=1)
 """How long a rotation waits for an acknowledgement before it reads the record again: an event may get lost."""
@@ -118,7 +118,7 @@ class Consumers:
 def _unacknowledged(walk: Walk, missing: Sequence[str]) -> StepFailed:
     return StepFailed(
         names.GRACE,
-        "not-acknowledged",
+        NOT_ACKNOWLEDGED,
         f"nobody has said yet that these have the new credential: {', '.join(missing)}",
         f"Once they have it, put that down: python -m rekey acknowledge {walk.rotation.id} <consumer>. The old "
         "credential works until then, at most until its own end.",

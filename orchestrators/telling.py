@@ -10,6 +10,7 @@ from durabletask.task import OrchestrationContext
 from orchestrators.attempts import StepFailed, Steps, attempted
 from rekey import names
 from rekey.model import (
+    NOT_ACKNOWLEDGED,
     BadPolicy,
     ConsumerResult,
     ConsumerTarget,
@@ -140,6 +141,7 @@ class Teller:
                 old_valid_until=old_valid_until,
                 key=target.uri,  # an owner who also has to act gets both
                 to_act=True,
+                code=NOT_ACKNOWLEDGED if kind == NoticeKind.NEEDS_YOU else "",
                 contacts=walk.rotation.policy.owners,
             )
             yield from self._send(Telling(notice=notice, third_parties=target.third_parties))

@@ -20,9 +20,7 @@ LONGEST = Span(months=24)
 """Entra's portal offers two years at most; nothing that is rotated should live longer."""
 
 _WINDOW = re.compile(r"(?P<day>Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?P<time>(?:[01][0-9]|2[0-3]):[0-5][0-9]) (?P<span>\S+)")
-_URI = re.compile(
-    r"(?P<kind>[a-z][a-z0-9-]*):(?://[A-Za-z0-9._~:/?@!$&()*+,;=%'-]+|[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+)"
-)
+_URI = re.compile(r"(?P<kind>[a-z][a-z0-9-]*):(?://[A-Za-z0-9._~:/?@!$&()*+,;=%'-]+|[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+)")
 _KEY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,127}")
 
 

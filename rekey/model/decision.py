@@ -5,6 +5,9 @@ from enum import StrEnum
 
 import msgspec
 
+NOT_ACKNOWLEDGED = "not-acknowledged"
+"""The code of what waits for people who act by hand."""
+
 
 class DecisionKind(StrEnum):
     """What can be decided."""

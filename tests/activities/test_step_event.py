@@ -10,6 +10,7 @@ from activities.step_event import event
 from rekey.model import (
     ConsumerTarget,
     CredentialRef,
+    Facts,
     Notice,
     NoticeKind,
     Ok,
@@ -24,6 +25,7 @@ from rekey.model import (
     Telling,
     Unclear,
     Walk,
+    When,
 )
 
 AT = datetime(2030, 1, 8, tzinfo=UTC)
@@ -38,6 +40,8 @@ WALK = Walk(
         old_version="v1",
     )
 )
+_ADA = ConsumerTarget("manual", "manual:ada@contoso.example", "ada@contoso.example", When.BY_HAND)
+BY_HAND = WALK.but(facts=Facts(object_id="o", display_name="Shop", consumers=(_ADA,)))
 QUESTION = Question(request=RotationRequest(vault="kv-shop", secret="deploy"), rotation_id="r", started=AT)
 
 
@@ -71,6 +75,8 @@ STATES: list[tuple[str, object, Outcome, dict[str, str]]] = [
         Ok(),
         {"state": "needs-you", "waiting_for": "no-connection", "failed_step": "update_consumer"},
     ),
+    ("read_decisions", BY_HAND, Ok({"acknowledged": {}}), {"state": "needs-you", "waiting_for": "not-acknowledged"}),
+    ("read_decisions", BY_HAND, Ok({"acknowledged": {"manual:ada@contoso.example": "ops"}}), {"state": "running"}),
     (
         "notify_owners",
         telling(NoticeKind.NEEDS_YOU, code="no-connection"),

@@ -69,6 +69,7 @@ def test_grace_lasts_until_it_is_acknowledged() -> None:
     assert (owners["code"], owners["only"]) == ("not-acknowledged", [])
     assert BY_HAND in owners["message"]
     assert (person["only"], person["to_act"], person["message"]) == ([PARTNER], True, "")
+    assert person["code"] == "not-acknowledged"
     assert owners["old_valid_until"] == person["old_valid_until"]
 
 
