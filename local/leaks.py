@@ -14,6 +14,7 @@ from urllib.parse import quote
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
+from local.azure.arm_storage_state import start_of_keys
 from local.company import Company
 from local.secret_forms import TOKEN, find, forms, hits
 from local.stack import Stack
@@ -46,8 +47,12 @@ def scan(sinks: Mapping[str, bytes], secrets: Iterable[str]) -> list[Leak]:
 
 
 def secrets_of(stack: Stack) -> set[str]:
-    """Return every secret value that the simulated Azure holds, and what all those it made begin with."""
-    return {stack.scenario.canary, *Company.of(stack.control.state()).secret_values()}
+    """Return every secret value that the simulated Azure holds, and what all those it made begin with, keys included.
+
+    Values that are gone, such as a storage account's replaced key, are only found by their beginning.
+    """
+    canary = stack.scenario.canary
+    return {canary, start_of_keys(canary), *Company.of(stack.control.state()).secret_values()}
 
 
 def sinks(stack: Stack) -> dict[str, bytes]:

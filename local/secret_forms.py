@@ -24,6 +24,7 @@ TOKEN = "access token"  # noqa: S105 (what is found is called so)
 
 _TOKEN = re.compile(rb"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}")
 _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/_-]{4}(?:\\r|\\n|[\r\n])*){4,}[A-Za-z0-9+/_-]{0,3}")
+_KEY = re.compile(r"([A-Za-z0-9+/_-]+)={0,2}")
 _LINE_END = re.compile(rb"\\r|\\n|[\r\n]")
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2}){8,}")
 # Of a zlib stream, RFC 1950: deflate with a 32 KiB window, at any level.
@@ -49,6 +50,7 @@ def forms(secret: str) -> Mapping[str, bytes]:
     written |= {name: text.encode() for name, text in _escaped(secret)}
     written |= {"hex": raw.hex().encode(), "hex-upper": raw.hex().upper().encode()}
     written |= dict(_base64(raw))
+    written |= dict(_meant(secret))
     unique: dict[bytes, str] = {}
     for name, form in written.items():
         unique.setdefault(form, name)
@@ -89,6 +91,15 @@ def _base64(raw: bytes) -> Iterator[tuple[str, bytes]]:
         last = (shift + len(raw)) * 8 // 6
         yield f"base64+{shift}", whole[first:last]
         yield f"base64url+{shift}", whole[first:last].translate(bytes.maketrans(b"+/", b"-_"))
+
+
+def _meant(secret: str) -> Iterator[tuple[str, bytes]]:
+    """The bytes that a key in base64 stands for: written anew, they may look unlike the key."""
+    if found := _KEY.fullmatch(secret):
+        text = found[1].translate(str.maketrans("-_", "+/"))
+        meant = base64.b64decode(text + "A" * (-len(text) % 4))[: len(text) * 6 // 8]
+        if len(meant) >= SHORTEST:
+            yield "decoded", meant
 
 
 def hits(haystack: bytes, needles: list[str]) -> Iterator[tuple[str, str]]:

@@ -18,10 +18,15 @@ _KEY_BYTES = 64
 TYPE = "Microsoft.Storage/storageAccounts"
 
 
+def start_of_keys(canary: str) -> str:
+    """Return what every key begins with: the letters and digits of the canary, filled up to whole bytes."""
+    known = re.sub(r"[^A-Za-z0-9]", "", canary)
+    return known + "A" * (-len(known) % 4)
+
+
 def new_key(canary: str) -> str:
     """Return a fresh key that begins with the letters and digits of the canary."""
-    known = re.sub(r"[^A-Za-z0-9]", "", canary)
-    start = base64.b64decode(known + "A" * (-len(known) % 4))
+    start = base64.b64decode(start_of_keys(canary))
     return base64.b64encode(start + secrets.token_bytes(_KEY_BYTES - len(start))).decode()
 
 

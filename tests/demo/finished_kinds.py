@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from local.answer import Answer
@@ -10,10 +11,13 @@ from local.kinds.azdo_pipeline import Pipeline
 from local.kinds.azdo_variable_group import VariableGroup
 from local.kinds.key_vault_reference import KeyVaultReference
 from local.kinds.logic_app import LogicApp
+from local.kinds.manual import Manual
 from local.kinds.ports import Consumer
 from local.seed_document import merged
 from local.seen import Seen
 from local.storage_scenario import StorageScenario
+from rekey.model import Decision, DecisionKind
+from rekey.records import Entry, Record
 from tests.demo import finished
 from tests.demo.finished import NEW, OLD, SCENARIO
 
@@ -21,6 +25,7 @@ type State = dict[str, Any]
 
 IN = (SCENARIO.organization, SCENARIO.project)
 SETTING, REFERENCE, WORKFLOW = AppSetting(), KeyVaultReference(), LogicApp()
+PERSON = Manual()
 GROUP, PIPELINE = VariableGroup(*IN), Pipeline(*IN, SCENARIO.connection)
 OTHER = f"{SCENARIO.canary}of-somebody-else"
 
@@ -43,6 +48,25 @@ class Place:
             after=after,
             tried={**whole.tried, self.consumer.uri(): Answer(200, "a token for 3599 s")},
         ).but(**changes)
+
+
+def acknowledged(at: str = "04:46:31", *, retired: str = "04:46:35", subject: str = "") -> Record:
+    """Return evidence of a rotation of which somebody said that a third party has the new one."""
+    said = Decision(kind=DecisionKind.ACKNOWLEDGE, subject=subject or PERSON.uri(), by="somebody", at=_at(at))
+    gone = Entry(step="retire_old_credential", outcome="ok", at=_at(retired))
+    return finished.record(decisions=(said,), entries=(gone,))
+
+
+def by_hand(*records: Record, to: tuple[str, ...] = (PERSON.mail,)) -> Seen:
+    """Return what is seen of a company with a third party who acts by hand; `to`: who was told to."""
+    whole = finished.seen()
+    mails = [{**whole.after["email"]["outbox"][1], "to": [address]} for address in to]
+    after = merged(whole.after, {"email": {"outbox": mails}})
+    return whole.but(scenario=replace(SCENARIO, others=(PERSON,)), after=after, records=records)
+
+
+def _at(time: str) -> datetime:
+    return datetime.fromisoformat(f"2026-11-21T{time}+00:00")
 
 
 def site(state: State, site_id: str) -> State:

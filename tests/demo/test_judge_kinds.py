@@ -3,15 +3,28 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from local.answer import Answer
 from local.judge import checks
 from local.seen import Seen
 from tests.demo import finished_kinds as kinds
-from tests.demo.finished import NEW, OLD, connection, staging, versions
-from tests.demo.finished_kinds import GROUP, PIPELINE, PLACES, REFERENCE, SETTING, WORKFLOW, State, keys
+from tests.demo.finished import NEW, OLD, connection, record, staging, versions
+from tests.demo.finished_kinds import (
+    GROUP,
+    PIPELINE,
+    PLACES,
+    REFERENCE,
+    SETTING,
+    WORKFLOW,
+    State,
+    acknowledged,
+    by_hand,
+    keys,
+)
 
+ACKNOWLEDGED = "it was acknowledged that they have it"
 NOTHING_ELSE = "nothing else in the company changed"
 
 
@@ -115,6 +128,27 @@ def test_copy_that_does_not_work_is_named(kind: str) -> None:
     refused = {**whole.tried, place.consumer.uri(): Answer(401, "AADSTS7000215")}
     assert failed(whole.but(tried=refused)) == {uses}
     assert uses in failed(whole.but(tried={}))
+
+
+def test_acknowledged_rotation_is_approved() -> None:
+    """Every check holds where a third party was told and it was put down, in time, that they have the new one."""
+    assert failed(by_hand(acknowledged())) == set()
+
+
+@pytest.mark.parametrize(
+    ("judged", "check"),
+    [
+        (by_hand(record()), ACKNOWLEDGED),
+        (by_hand(acknowledged(subject="manual:somebody@else.example")), ACKNOWLEDGED),
+        (by_hand(acknowledged("04:46:36")), ACKNOWLEDGED),
+        (by_hand(msgspec.structs.replace(acknowledged(), entries=())), ACKNOWLEDGED),
+        (by_hand(acknowledged(), to=()), "each mail went once, to the right people"),
+        (by_hand(acknowledged(), to=(kinds.PERSON.mail,) * 2), "each mail went once, to the right people"),
+    ],
+)
+def test_third_party_left_out_is_named(judged: Seen, check: str) -> None:
+    """Nobody said so, or of somebody else, or too late; or the third party was never told, or twice."""
+    assert check in failed(judged)
 
 
 def test_keys_in_turn_are_approved() -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.azure.arm_storage_state import new_key, start_of_keys
 from local.leaks import scan
 from local.secret_forms import SHORTEST, find, forms
 
@@ -60,6 +61,36 @@ def test_base64_is_found_at_any_alignment(secret: str, before: bytes, after: byt
     whole = before + secret.encode() + after
     assert find(base64.b64encode(whole), [secret])
     assert find(base64.urlsafe_b64encode(whole), [secret])
+
+
+KEYS: dict[str, Callable[[bytes], bytes]] = {
+    "the bytes": lambda raw: raw,
+    "hex": lambda raw: raw.hex().encode(),
+    "base64 for URLs": base64.urlsafe_b64encode,
+    "base64 for URLs, not filled up": lambda raw: base64.urlsafe_b64encode(raw).rstrip(b"="),
+    "base64 in a URL": lambda raw: quote_plus(base64.b64encode(raw)).encode(),
+    "base64 with escaped slashes": lambda raw: base64.b64encode(raw).replace(b"/", b"\\/"),
+    "base64 in hex": lambda raw: base64.b64encode(raw).hex().encode(),
+    "base64 in base64": lambda raw: base64.b64encode(base64.b64encode(raw)),
+    "a connection string in JSON": lambda raw: json.dumps(f"AccountKey={base64.b64encode(raw).decode()};X=1").encode(),
+    "bytes in a gzip": gzip.compress,
+}
+
+
+@pytest.mark.parametrize("how", sorted(KEYS))
+@given(raw=st.binary(min_size=64, max_size=64), before=around, after=around)
+def test_key_is_found_by_what_it_stands_for(how: str, raw: bytes, before: bytes, after: bytes) -> None:
+    """A storage account's key, 64 bytes in base64, is found however these bytes were written."""
+    assert find(before + b" " + KEYS[how](raw) + b" " + after, [base64.b64encode(raw).decode()])
+
+
+@pytest.mark.parametrize("how", sorted(KEYS))
+def test_key_that_is_gone_is_found_by_its_beginning(how: str) -> None:
+    """A key that nobody has any more is found by what all keys of a run begin with, and by that only."""
+    raw = base64.b64decode(new_key("Zq8~0123abcd-"))
+    written = b"before " + KEYS[how](raw) + b" after"
+    assert find(written, [start_of_keys("Zq8~0123abcd-")])
+    assert find(written, [start_of_keys("Zq8~0123abce-")]) == []
 
 
 @given(secret=secrets, start=st.integers(0, 200))

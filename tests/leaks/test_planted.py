@@ -14,6 +14,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from local import leaks
+from local.azure.arm_storage_state import new_key
 from rekey.model import Reason
 from rekey.records import Entry, Record
 from tests.e2e.company import UNREAD, Company, running
@@ -128,6 +129,15 @@ def test_what_is_planted_is_found(company: Company, place: str) -> None:
     plant(company, canary)
     found = {leak.place for leak in leaks.scan(leaks.sinks(company.stack), [canary])}
     assert [e for e in expected if not any(p.startswith(e) for p in found)] == [], found
+
+
+@pytest.mark.parametrize("place", ["a record", "a mail", "an address"])
+def test_a_key_that_no_service_holds_any_more_is_found(company: Company, place: str) -> None:
+    """A storage account's key is found in a connection string, by what the keys of this company begin with."""
+    plant, expected = PLACES[place]
+    plant(company, f"DefaultEndpointsProtocol=https;AccountName=shop;AccountKey={new_key(company.scenario.canary)}")
+    found = leaks.scan(leaks.sinks(company.stack), leaks.secrets_of(company.stack))
+    assert [e for e in expected if not any(leak.place.startswith(e) for leak in found)] == [], found
 
 
 def test_what_the_app_was_started_with_is_found(company: Company) -> None:
