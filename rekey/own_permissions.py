@@ -49,7 +49,7 @@ _OWN = {
     names.SET_SECRET_VERSION: ("vault", "staging", "storage"),
     names.DISABLE_OLD_VERSION: ("vault", "storage"),
     names.UPDATE_CONSUMER: ("vault", "storage"),
-    names.CONFIRM_CONSUMER: ("storage",),
+    names.CONFIRM_CONSUMER: ("vault", "storage"),
     names.READ_DECISIONS: ("storage",),
     names.CHECK_OLD_CREDENTIAL_USE: ("storage",),
     names.RETIRE_OLD_CREDENTIAL: ("storage",),
