@@ -33,6 +33,7 @@ from rekey.storage_account import (
 from rekey.storage_in_use import in_use, left_alone
 from rekey.storage_signing import signs
 from rekey.storage_value import dressed, key_in
+from rekey.vault import Vault
 
 SETTLED = timedelta(seconds=120)
 """After that, a request to regenerate has been done or never will be: SEND_WITHIN, our own timeouts, and the minute
@@ -116,9 +117,11 @@ class StorageAccountKey(KeysInTurn):
                 f"the account no longer has the key that was published, {kept}: somebody made it anew",
                 "The old key was left alone. Find out who else regenerates keys there, then start a rotation by hand.",
             )
-        # Asked twice because an answer was lost, it breaks nothing: nobody is to have this key.
-        if current(keys, name_of(key_id)).id == key_id:
-            await account.regenerate(name_of(key_id), time.time())
+        old = current(keys, name_of(key_id))
+        if old.id == key_id:
+            await self._require_unused(rotation, old)
+            # Asked twice because an answer was lost, it breaks nothing: nobody is to have this key.
+            await account.regenerate(old.name, time.time())
 
     async def verify(self, rotation: Rotation, value: SecretValue) -> None:
         """Use the key once; where keys aren't let in, see that it is the account's. NotYetError while it spreads."""
@@ -157,15 +160,31 @@ class StorageAccountKey(KeysInTurn):
 
     async def _require_current(self, rotation: Rotation) -> None:
         """Whoever set another version meanwhile may have chosen the very key that is to be made anew."""
-        from rekey.vault import Vault
-
-        current, _ = await Vault(self._clients.vault(rotation.vault), rotation.vault).current(rotation.secret)
-        if current.id != rotation.old_version:
+        newest, _ = await self._vault(rotation).current(rotation.secret)
+        if newest.id != rotation.old_version:
             raise PermanentError(
                 "superseded",
-                f"secret {rotation.secret} got version {current.id} from somebody else during the rotation",
+                f"secret {rotation.secret} got version {newest.id} from somebody else during the rotation",
                 "Nothing was changed. Nothing to do if that was on purpose.",
             )
+
+    async def _require_unused(self, rotation: Rotation, old: Key) -> None:
+        """Whoever set the old value again, as one rolls back by hand, still needs the old key."""
+        try:
+            newest, value = await self._vault(rotation).current(rotation.secret)
+        except PermanentError as error:
+            if error.code in {"not-found", "secret-disabled"}:
+                return  # nobody reads any key there
+            raise
+        if old.value.reveal() in value.reveal():
+            raise PermanentError(
+                "old-key-in-use",
+                f"version {newest.id} of secret {rotation.secret} holds the old key again: somebody set it back",
+                "The old key was left alone. Once its readers are well, start a rotation by hand.",
+            )
+
+    def _vault(self, rotation: Rotation) -> Vault:
+        return Vault(self._clients.vault(rotation.vault), rotation.vault)
 
     async def _seen(self, rotation: Rotation, turn: Turn) -> Key:
         """Return the key to be made anew as it is now; after an earlier attempt, another generation is its own."""

@@ -4,7 +4,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 from uuid import uuid4
@@ -14,18 +14,18 @@ import pytest
 from activities.generate_credential import generate
 from activities.open_record import open_record
 from activities.retire_old_credential import retire
+from activities.set_secret_version import publish
 from local.scenario import Scenario
 from local.storage import Azurite
-from rekey import names
 from rekey.errors import InputError, NotYetError, PermanentError, ScopeError
-from rekey.inspection import Before
-from rekey.model import Facts, Rotation, Walk
+from rekey.model import Facts, Walk
 from rekey.nightly_settings import LIMITS, VAULT_CREATES
-from rekey.ports import CredentialKind, NewCredential
+from rekey.ports import CredentialKind
 from rekey.secret_value import SecretValue
 from tests.core import company as companies
 from tests.core.binding import OURS, THEIRS, UNKNOWN, Corpus
 from tests.core.company import Company
+from tests.credentials.attempts import end_asked, inspected, labels_of, made, old_value_of
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,7 @@ class AnyKindContract(ABC):
         old = self.usable(company, await old_value_of(company, walk.rotation))
         issued = await generate(company.desk, walk)
         await issuer.verify(walk.rotation, old)
+        await publish(company.desk, walk.but(issued=issued))
         retired = await retire(company.desk, walk.but(issued=issued))
         assert list(retired.removed) == [walk.rotation.old_key_id]
         assert issued.key_id in self.live(company)
@@ -223,42 +224,3 @@ class AnyKindContract(ABC):
         ):
             with pytest.raises(ScopeError):
                 self.kind.check_target(target, vault, settings)
-
-
-class Asked:
-    """The turn of a first attempt that nobody overtakes; `times` counts how often it asked."""
-
-    def __init__(self, before: datetime | None = None) -> None:
-        self.before = before
-        self.times = 0
-
-    async def ask(self) -> None:
-        """Count."""
-        self.times += 1
-
-
-async def old_value_of(company: Company, rotation: Rotation) -> SecretValue:
-    """Return the value of the version that was current before the rotation."""
-    found = await company.desk.vault(rotation.vault).read(rotation.secret, rotation.old_version)
-    assert found
-    return found[1]
-
-
-async def inspected(issuer: CredentialKind, company: Company, rotation: Rotation) -> Facts:
-    """Return what preflight finds."""
-    return await issuer.inspect(rotation, Before(company.clients, rotation))
-
-
-def labels_of(walk: Walk) -> tuple[str, str]:
-    """Return the label of this rotation, and that of another deployment's."""
-    return names.label("test", walk.rotation.id), names.label("other", walk.rotation.id)
-
-
-def end_asked() -> datetime:
-    """Return the end that a new credential is asked to have."""
-    return (datetime.now(UTC) + timedelta(days=30)).replace(microsecond=0)
-
-
-async def made(issuer: CredentialKind, walk: Walk, label: str) -> NewCredential:
-    """Return a new credential of a first attempt."""
-    return await issuer.generate(walk.rotation, label, end_asked(), Asked())

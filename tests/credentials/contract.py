@@ -15,7 +15,8 @@ from rekey.errors import NotYetError, PermanentError, UnclearError
 from rekey.model import Walk
 from rekey.ports import CredentialKind
 from tests.core.company import Company
-from tests.credentials.any_kind import AnyKindContract, labels_of, made
+from tests.credentials.any_kind import AnyKindContract
+from tests.credentials.attempts import labels_of, made
 
 
 class CredentialContract(AnyKindContract):

@@ -27,7 +27,8 @@ from rekey.ports import CredentialKind
 from rekey.secret_value import SecretValue
 from rekey.transport import SentOnce
 from tests.core.company import Company
-from tests.credentials.any_kind import AnyKindContract, Asked, end_asked, inspected, labels_of
+from tests.credentials.any_kind import AnyKindContract
+from tests.credentials.attempts import Asked, end_asked, inspected, labels_of, old_value_of
 
 LOST: tuple[dict[str, Any], ...] = (
     {"status": 500},
@@ -217,6 +218,31 @@ class RegeneratedContract(AnyKindContract):
             await retire(company.desk, walk.but(issued=issued))
         assert caught.value.code == "published-key-gone"
         assert walk.rotation.old_key_id in self.live(company)
+
+    async def test_old_key_stays_while_the_secret_holds_it_again(self, company: Company, walk: Walk) -> None:
+        """Whoever rolled back by hand needs the old key: it is left until a newer version holds another."""
+        vault, secret = company.desk.vault(walk.rotation.vault), walk.rotation.secret
+        old = await old_value_of(company, walk.rotation)
+        walk = walk.but(issued=await generate(company.desk, walk))
+        published = await publish(company.desk, walk)
+        new = await vault.value(secret, published.version)
+        rolled_back = await vault.set(secret, old, tags={})
+        with pytest.raises(PermanentError) as caught:
+            await retire(company.desk, walk)
+        assert caught.value.code == "old-key-in-use"
+        assert walk.rotation.old_key_id in self.live(company)
+        await vault.set(secret, new, tags={})
+        await vault.disable(secret, rolled_back.id)
+        assert (await retire(company.desk, walk)).removed == (walk.rotation.old_key_id,)
+        assert walk.rotation.old_key_id not in self.live(company)
+
+    async def test_old_key_of_a_secret_that_is_gone_is_retired(self, company: Company, walk: Walk) -> None:
+        """Where nobody reads a key any more, none has to go on working."""
+        walk = walk.but(issued=await generate(company.desk, walk))
+        await publish(company.desk, walk)
+        await company.desk.vault(walk.rotation.vault).destroy(walk.rotation.secret)
+        await retire(company.desk, walk)
+        assert walk.rotation.old_key_id not in self.live(company)
 
     async def test_nothing_can_be_forgotten(self, company: Company, issuer: CredentialKind, walk: Walk) -> None:
         """There is nothing to look for at night, to undo or to label, and none of it changes anything."""

@@ -15,7 +15,8 @@ from rekey.model import Facts
 from rekey.ports import NewCredential
 from tests.core.binding import Corpus
 from tests.core.company import Company
-from tests.credentials.any_kind import Asked, Forgotten
+from tests.credentials.any_kind import Forgotten
+from tests.credentials.attempts import Asked
 from tests.credentials.contract import CredentialContract
 
 OURS = "aaaaaaaa-0000-4000-8000-000000000001"

@@ -33,7 +33,8 @@ from rekey.storage_value import key_in
 from tests.core import company as companies
 from tests.core.binding import Corpus
 from tests.core.company import Company
-from tests.credentials.any_kind import Asked, Forgotten
+from tests.credentials.any_kind import Forgotten
+from tests.credentials.attempts import Asked
 from tests.credentials.regenerated import RegeneratedContract, newest
 
 SUBSCRIPTION = "aaaaaaaa-0000-4000-8000-000000000001"
