@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.azure.arm_access import Assignment
+from local.azure.arm_access import ROLES, Assignment
 from rekey.app_service import AppSettings
 from rekey.consumers.app_setting import AppSetting
 from rekey.errors import NotYetError
@@ -189,10 +189,11 @@ async def test_slot_is_a_place_of_its_own(company: Company) -> None:
     assert "swap" not in " ".join((await kind.inspect(rotation, uri)).remarks)
 
 
-async def test_rights_on_a_slot_alone_are_enough(company: Company) -> None:
+async def test_rights_on_a_slot_alone_are_enough(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who may write a slot's settings may rotate them; what only the site tells is said to be unknown."""
+    monkeypatch.setitem(ROLES, "Slots", ("Microsoft.Authorization/*/read", "Microsoft.Web/sites/slots/*"))
     object_id = company.azure.cloud.directory.identity("rekey").object_id
-    arm(company).access.assignments[:] = [Assignment(object_id, "Website Contributor", site(company).slots["stage"].id)]
+    arm(company).access.assignments[:] = [Assignment(object_id, "Slots", site(company).slots["stage"].id)]
     kind, rotation, target = await _inspected(company, f"{URI}?slot=stage")
     assert "may not read" in (await kind.inspect(rotation, target.uri)).remarks[1]
     await kind.update(rotation, target, Handed("new-value"))
