@@ -295,6 +295,14 @@ def test_unknown_fields_survive_and_own_ones_go(
     )
 
 
+def test_ids_of_identities_are_left_to_the_service() -> None:
+    """Which identities a workflow has is written back, without the ids that only the service gives them."""
+    told = {"type": "SystemAssigned, UserAssigned", "principalId": "p", "tenantId": "t", "later": 1}
+    document = {"identity": {**told, "userAssignedIdentities": {"/a": {"clientId": "c"}}}, "properties": {}}
+    written = logic_workflow.replaced(document, "password", SecretValue("new-value"))
+    assert written["identity"] == {"type": told["type"], "later": 1, "userAssignedIdentities": {"/a": {}}}
+
+
 def test_something_else_than_a_workflow_is_not_written_back() -> None:
     """An answer without properties, definition or version is waited out, never merged."""
     answers: tuple[Any, ...] = (None, [], {}, {"properties": []}, {"properties": {}})
