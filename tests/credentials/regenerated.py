@@ -111,10 +111,7 @@ class RegeneratedContract(AnyKindContract):
     async def test_killed_anywhere_it_converges(
         self, company: Company, issuer: CredentialKind, monkeypatch: pytest.MonkeyPatch, every: int
     ) -> None:
-        """Killed before or after any request of any step, and repeated, each rotation ends as if nothing had been.
-
-        At no time is there neither the old nor the new key where readers look, as one that the issuer takes.
-        """
+        """Killed before or after any request and repeated, it ends as if nothing had been, and what readers get works."""
         killing, deaths = Killing(monkeypatch), 0
         for first, after in ((1, False), (min(3, every), True)):
             for number in itertools.count(first, every):
