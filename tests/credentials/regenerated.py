@@ -111,7 +111,7 @@ class RegeneratedContract(AnyKindContract):
     async def test_killed_anywhere_it_converges(
         self, company: Company, issuer: CredentialKind, monkeypatch: pytest.MonkeyPatch, every: int
     ) -> None:
-        """Killed before or after any request and repeated, it ends as if nothing had been, and what readers get works."""
+        """Killed before or after any request and repeated, it ends as if nothing had been; what readers get works."""
         killing, deaths = Killing(monkeypatch), 0
         for first, after in ((1, False), (min(3, every), True)):
             for number in itertools.count(first, every):
