@@ -1,6 +1,6 @@
 """Who is told what at which point of a rotation; a mail that doesn't go out waits, the rotation doesn't."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,8 +51,8 @@ class Teller:
         After a leak nothing is promised: the old one is retired as soon as nobody needs it.
         """
         until = None if walk.rotation.reason == Reason.LEAK else old_valid_until
-        yield from self._tell(walk, NoticeKind.SWITCHED, consumers=tuple(results), old_valid_until=until)
-        yield from self._ask(walk, NoticeKind.SWITCHED, _by_hand(walk), until)
+        told = self._telling(walk, NoticeKind.SWITCHED, consumers=tuple(results), old_valid_until=until)
+        yield from self._send_each([told, *_asking(walk, NoticeKind.SWITCHED, _by_hand(walk), until)])
 
     def done(self, walk: Walk, results: Sequence[ConsumerResult], left: str) -> Steps[None]:
         """Say that the rotation is over; `left` says which old credential was left to expire, if it was."""
@@ -75,9 +75,9 @@ class Teller:
     ) -> Steps[None]:
         """Say that people have not acted yet, to those who look after the secret and to each of those people."""
         results = self.dressed([ConsumerResult(uri=target.uri, by_hand=True) for target in _by_hand(walk)])
-        told = {"consumers": results, "key": failure.step, "old_valid_until": old_valid_until}
-        yield from self._tell(walk, NoticeKind.NEEDS_YOU, **told, **_of(failure))
-        yield from self._ask(walk, NoticeKind.NEEDS_YOU, missing, old_valid_until)
+        facts = {"consumers": results, "key": failure.step, "old_valid_until": old_valid_until}
+        told = self._telling(walk, NoticeKind.NEEDS_YOU, **facts, **_of(failure))
+        yield from self._send_each([told, *_asking(walk, NoticeKind.NEEDS_YOU, missing, old_valid_until)])
 
     def dressed(self, results: Sequence[ConsumerResult]) -> tuple[ConsumerResult, ...]:
         """Return the results with what was acknowledged meanwhile as confirmed."""
@@ -119,32 +119,21 @@ class Teller:
         yield from self._send(Telling(notice=notice, has_record=False))
 
     def _tell(self, walk: Walk, kind: NoticeKind, **more: Any) -> Steps[None]:
+        yield from self._send(self._telling(walk, kind, **more))
+
+    def _telling(self, walk: Walk, kind: NoticeKind, **more: Any) -> Telling:
         rotation, facts = walk.rotation, walk.facts
-        telling = Telling(
+        return Telling(
             notice=_notice(walk, kind, **{"remarks": tuple(self.remarks), **more}),
             owners=rotation.policy.owners,
             notify=rotation.policy.notify,
             application_owners=facts.owners if facts else (),
             digest=rotation.digest and kind in CAN_WAIT,
         )
-        yield from self._send(telling)
 
-    def _ask(
-        self, walk: Walk, kind: NoticeKind, targets: Sequence[ConsumerTarget], old_valid_until: datetime | None
-    ) -> Steps[None]:
-        """Ask each of those who act by hand for what is theirs to do: at once, and without a word on anything else."""
-        for target in targets:
-            notice = _notice(
-                walk,
-                kind,
-                consumers=(ConsumerResult(uri=target.uri, by_hand=True),),
-                old_valid_until=old_valid_until,
-                key=target.uri,  # an owner who also has to act gets both
-                to_act=True,
-                code=NOT_ACKNOWLEDGED if kind == NoticeKind.NEEDS_YOU else "",
-                contacts=walk.rotation.policy.owners,
-            )
-            yield from self._send(Telling(notice=notice, third_parties=target.third_parties))
+    def _send_each(self, tellings: Sequence[Telling]) -> Steps[None]:
+        for telling in tellings:
+            yield from self._send(telling)
 
     def _send(self, telling: Telling) -> Steps[None]:
         try:
@@ -154,6 +143,24 @@ class Teller:
                 yield from attempted(self._ctx, names.NOTIFY_OWNERS, telling.kept(), MAIL_PATIENCE)
             except StepFailed:
                 self.remarks.append(f"The notice {telling.notice.kind} could be neither sent nor kept.")
+
+
+def _asking(
+    walk: Walk, kind: NoticeKind, targets: Sequence[ConsumerTarget], old_valid_until: datetime | None
+) -> Iterator[Telling]:
+    """Ask each of those who act by hand for what is theirs to do: at once, and without a word on anything else."""
+    for target in targets:
+        notice = _notice(
+            walk,
+            kind,
+            consumers=(ConsumerResult(uri=target.uri, by_hand=True),),
+            old_valid_until=old_valid_until,
+            key=target.uri,  # an owner who also has to act gets both
+            to_act=True,
+            code=NOT_ACKNOWLEDGED if kind == NoticeKind.NEEDS_YOU else "",
+            contacts=walk.rotation.policy.owners,
+        )
+        yield Telling(notice=notice, third_parties=target.third_parties)
 
 
 def _notice(walk: Walk, kind: NoticeKind, **more: Any) -> Notice:
