@@ -121,9 +121,9 @@ class Walkthrough:
         return self._step(names.READ_DECISIONS, does, self._consumer(target, "acts by hand"), consumer=target.kind)
 
     def _switch(self, target: ConsumerTarget) -> Iterator[PlannedStep]:
-        writes = self._consumer(target, "written back whole, with the new value")
+        writes = self._consumer(target, "gets the new value")
         yield self._step(names.UPDATE_CONSUMER, "Gives the consumer the new value.", writes, consumer=target.kind)
-        uses = self._consumer(target, "asked to use what it holds now")
+        uses = self._consumer(target, "asked for what it holds now")
         yield self._step(names.CONFIRM_CONSUMER, "Confirms that it works.", uses, consumer=target.kind)
 
     def _disable(self) -> PlannedStep:
