@@ -1,5 +1,6 @@
 """Collects what a finished rotation is judged by: states, the services' answers, evidence, a search for leaks."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,12 +10,15 @@ from azure.storage.blob import ContainerClient
 
 from local.answer import Answer
 from local.company import Company, Secret, Vault, Version
+from local.kinds.ports import Credential
 from local.leaks import Leak, scan, secrets_of, sinks
 from local.onlooker import Onlooker
 from local.scenario import Scenario
 from local.stack import Stack
 from rekey import names
 from rekey.records import Record
+
+_PAUSE = 0.2
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,19 @@ def tried(onlooker: Onlooker, scenario: Scenario, before: dict[str, Any], after:
         before=before,
         after=after,
         tried_new=credential.tried(onlooker, company, current_version(scenario, after).value),
-        tried_old=credential.tried(onlooker, company, current_version(scenario, before).value),
+        tried_old=retired(onlooker, company, credential, current_version(scenario, before).value),
         tried={uri: answer for uri, answer in copies.items() if answer},
         records=(),
         leaks=(),
     )
+
+
+def retired(onlooker: Onlooker, company: Company, credential: Credential, value: str) -> Answer:
+    """Try a credential that was retired, until that has got around."""
+    deadline = time.monotonic() + credential.spreads
+    while (answer := credential.tried(onlooker, company, value)).ok and time.monotonic() < deadline:
+        time.sleep(_PAUSE)
+    return answer
 
 
 def current_version(scenario: Scenario, state: dict[str, Any]) -> Version:

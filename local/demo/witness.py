@@ -1,21 +1,15 @@
 """Tries for itself what a rotation claims: old and new credential at their issuer, the copies where they are held."""
 
-import time
-
 from local.answer import Answer
 from local.company import Company
 from local.demo.follow import Step
 from local.demo.screen import Screen
 from local.kinds.ports import Consumer
 from local.onlooker import Onlooker
-from local.seen import current_version
+from local.seen import current_version, retired
 from local.stack import Stack
 from rekey import names
 from rekey.model import ConsumerResult, NoticeKind, Told, decode
-
-SPREADS = 10.0
-"""Seconds within which a retired credential is refused everywhere."""
-_PAUSE = 0.2
 
 
 class Witness:
@@ -68,9 +62,7 @@ class Witness:
         self._say(claim, answer, ok=answer.ok)
 
     def _refused(self, value: str, claim: str) -> None:
-        deadline = time.monotonic() + SPREADS
-        while (answer := self._tried(value)).ok and time.monotonic() < deadline:
-            time.sleep(_PAUSE)
+        answer = retired(self._onlooker, self._company(), self._credential, value)
         self._say(claim, answer, ok=self._credential.refuses(answer))
 
     def _say(self, claim: str, answer: Answer, *, ok: bool) -> None:

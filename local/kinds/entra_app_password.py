@@ -29,6 +29,7 @@ class EntraAppPassword:
     over: ClassVar[str] = "ends"
     staged: ClassVar[bool] = True
     slow: ClassVar[str] = "a new password takes seconds to minutes to be known all over Entra, here 2 s"
+    spreads: ClassVar[float] = 0
     makes: ClassVar[tuple[int, str]] = (1, "password")
 
     application: str

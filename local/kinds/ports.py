@@ -40,6 +40,8 @@ class Credential(Protocol):
     """Whether its value goes through the staging vault."""
     slow: ClassVar[str]
     """Why a new one isn't accepted at once."""
+    spreads: ClassVar[float]
+    """Seconds after which one that was retired is refused everywhere, at most."""
     makes: ClassVar[tuple[int, str]]
     """How many of what one rotation makes."""
 

@@ -32,6 +32,7 @@ class StorageAccountKey:
     over: ClassVar[str] = "is due"
     staged: ClassVar[bool] = False
     slow: ClassVar[str] = "a key made anew is accepted a little later, here after 1 s"
+    spreads: ClassVar[float] = 5
     makes: ClassVar[tuple[int, str]] = (2, "regeneration")
 
     account: str
