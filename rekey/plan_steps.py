@@ -80,7 +80,7 @@ class Walkthrough:
             "Checks the whole chain; updates nothing of the version, which proves the right to write.",
             self._version("written back as it is"),
             self._application("read"),
-            *(self._consumer(target, "read") for target in self._facts.consumers),
+            *(self._consumer(target, "read") for target in self._facts.consumers if target.when != When.BY_HAND),
         )
 
     def _make(self) -> Iterator[PlannedStep]:

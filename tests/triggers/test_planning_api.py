@@ -100,7 +100,7 @@ async def test_every_step_is_told_with_its_objects(company: Company, durable: Fa
         (f"{scenario.staging}/staged-<rotation id>", "deleted and purged"),
         (company.application.object_id, "gets a new credential, labelled rekey/local/<rotation id>"),
         (company.application.object_id, f"loses the old credential, key id {old.key_id}"),
-        (endpoint, "written back whole, with the new value"),
+        (endpoint, "gets the new value"),
         (scenario.owner, "gets the notice starting"),
         (scenario.owner, "gets the notice switched"),
         (scenario.third_party, "gets the notice switched"),
