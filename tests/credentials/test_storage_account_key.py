@@ -372,11 +372,13 @@ async def test_account_that_lets_no_keys_in_is_rotated_and_recommended_for_retir
 
 
 async def test_keys_switched_off_meanwhile_are_no_failure(company: Company) -> None:
-    """The refusal of keys as such is understood from the answer, too."""
+    """The refusal of keys as such is understood from the answer, too: then the list has to do."""
     await _facts(company)
     account_of(company).allow_shared_key_access = False
     await _verify(company, account_of(company).keys["key2"].value)
     assert len(await company.requests("storage-account")) == 1
+    with pytest.raises(PermanentError, match="none of the keys"):
+        await _verify(company, new_key(""))
 
 
 async def test_key_is_tried_at_the_accounts_own_address_only(company: Company) -> None:
