@@ -115,17 +115,13 @@ class Rotate:
 
     def require_no_gate(self, walk: Walk) -> None:
         """[approval] and [window] have their place here; until they are built, a policy asking for one is refused."""
-        policy = walk.rotation.policy
-        if self.request.reason == Reason.LEAK:
-            return
-        for tag, asked in (("rekey-approval", policy.approval), ("rekey-window", policy.window)):
-            if asked:
-                raise StepFailed(
-                    "approval",
-                    "gate-not-built",
-                    f"{tag} asks this rotation to wait, which this version of Rekey can't do yet",
-                    f"Remove {tag} to rotate without it, or start the rotation when it suits you and remove it then.",
-                )
+        for tag in walk.rotation.gates():
+            raise StepFailed(
+                "approval",
+                "gate-not-built",
+                f"{tag} asks this rotation to wait, which this version of Rekey can't do yet",
+                f"Remove {tag} to rotate without it, or start the rotation when it suits you and remove it then.",
+            )
 
     def make_and_publish(self, walk: Walk) -> Steps[Walk]:
         """Generate, verify, publish. Up to here a failure is undone."""

@@ -150,9 +150,6 @@ async def _looked(clients: Clients, rotation: Rotation) -> tuple[Facts, tuple[Mi
 
 def _gates(rotation: Rotation) -> tuple[Missing, ...]:
     """As long as a rotation can't wait for somebody, one whose policy asks for that is refused."""
-    if rotation.reason == Reason.LEAK:
-        return ()
-    asked = (("rekey-approval", rotation.policy.approval), ("rekey-window", rotation.policy.window))
     return tuple(
         Missing(
             step="approval",
@@ -161,8 +158,7 @@ def _gates(rotation: Rotation) -> tuple[Missing, ...]:
             message=f"{tag} asks this rotation to wait, which this version of Rekey can't do yet",
             what_to_do=f"Remove {tag} to rotate without it.",
         )
-        for tag, wanted in asked
-        if wanted
+        for tag in rotation.gates()
     )
 
 

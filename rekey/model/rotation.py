@@ -41,6 +41,13 @@ class Rotation(msgspec.Struct, frozen=True, kw_only=True):
             self, object_id=facts.object_id, old_key_id=facts.old_key_id, next_key_id=facts.next_key_id
         )
 
+    def gates(self) -> tuple[str, ...]:
+        """Return the tags that ask this rotation to wait for somebody's consent or a time; a leak waits for nothing."""
+        if self.reason == Reason.LEAK:
+            return ()
+        asked = (("rekey-approval", self.policy.approval), ("rekey-window", self.policy.window))
+        return tuple(tag for tag, wanted in asked if wanted)
+
     def deadline(self) -> datetime:
         """Return until when a stuck rotation keeps trying after the switch: the old credential's end, or 7 days."""
         week = self.started + timedelta(days=7)
