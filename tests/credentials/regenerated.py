@@ -21,7 +21,7 @@ from activities.retire_old_credential import retire
 from activities.set_secret_version import publish
 from activities.verify_credential import verify
 from rekey import clients
-from rekey.errors import NotYetError, OvertakenError, PermanentError, RekeyError
+from rekey.errors import NotYetError, OvertakenError, PermanentError, RekeyError, UnclearError
 from rekey.model import Issued, Walk
 from rekey.ports import CredentialKind
 from rekey.secret_value import SecretValue
@@ -131,7 +131,7 @@ class RegeneratedContract(AnyKindContract):
         for fault in LOST:
             walk, before = await self.prepared(company, issuer), self.regenerations(company)
             await company.fault(self.service, method="POST", path=self.path, when=when, **fault)
-            with pytest.raises(RekeyError):
+            with pytest.raises(UnclearError):
                 await generate(company.desk, walk)
             assert self.regenerations(company) - before == (1 if when == "after" else 0), fault
             issued = await _until_done(partial(generate, company.desk, walk))

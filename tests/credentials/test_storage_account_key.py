@@ -260,6 +260,13 @@ async def test_two_secrets_of_one_account_are_not_rotated(company: Company, valu
     assert (await _facts(company)).next_key_id == key_id(company, "key2")
 
 
+async def test_secrets_of_other_credentials_are_no_hindrance(company: Company) -> None:
+    """What else is managed in the vault has nothing to do with the account."""
+    tags = {"azureADAppId": company.settings.scopes[0].applications[0]}
+    await company.desk.vault(company.scenario.vault).set("password", SecretValue("x"), tags=tags)
+    assert (await _facts(company)).next_key_id == key_id(company, "key2")
+
+
 async def test_vaults_that_may_not_be_read_are_no_hindrance(company: Company) -> None:
     """Where Rekey can't look it can't rotate either."""
     elsewhere = msgspec.structs.replace(company.settings.scopes[0], vaults=("kv-elsewhere",))
