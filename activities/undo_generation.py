@@ -27,8 +27,9 @@ async def undo(desk: Desk, walk: Walk) -> Undone:
     doomed = tuple(dict.fromkeys([*labelled, *([walk.issued.key_id] if walk.issued else [])]))
     for key_id in doomed:
         await kind.remove(rotation, key_id)
-    if kind.reveals_once:
-        await desk.staging().destroy(names.staged_secret(rotation.id))
+    if not kind.reveals_once:
+        return Undone()  # the issuer keeps as many keys as before; nobody was given this one
+    await desk.staging().destroy(names.staged_secret(rotation.id))
     return Undone(removed=doomed, look_again=record.attempts > 1)
 
 

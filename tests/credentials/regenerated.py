@@ -19,6 +19,7 @@ from activities.generate_credential import generate
 from activities.open_record import open_record
 from activities.retire_old_credential import retire
 from activities.set_secret_version import publish
+from activities.undo_generation import undo
 from activities.verify_credential import verify
 from rekey import clients
 from rekey.errors import NotYetError, OvertakenError, PermanentError, RekeyError, UnclearError
@@ -252,6 +253,13 @@ class RegeneratedContract(AnyKindContract):
         assert (holdings.target, holdings.owned, holdings.credentials) == (target, False, ())
         await issuer.discard(holdings, issued.key_id)
         await issuer.remove(walk.rotation, issued.key_id)
+        assert self.live(company) == before
+
+    async def test_undoing_removes_nothing_and_says_so(self, company: Company, walk: Walk) -> None:
+        """The key that nobody was given stays one of the issuer's, and no record claims that it is gone."""
+        walk = walk.but(issued=await generate(company.desk, walk))
+        before = self.live(company)
+        assert (await undo(company.desk, walk)).removed == ()
         assert self.live(company) == before
 
     async def prepared(self, company: Company, issuer: CredentialKind) -> Walk:
