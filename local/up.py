@@ -36,7 +36,8 @@ _EXPECTED = (ProcessError, TimeoutError, AzuriteMissingError, RefusedError, OSEr
 def main(arguments: list[str]) -> int:
     """Start it, say where it is, wait; 0 after Ctrl-C, 1 with a sentence if something ended by itself."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in (signal.SIGINT, signal.SIGTERM):  # in the background a shell has SIGINT ignored
+        signal.signal(ending, _interrupt)
     try:
         with _only_one(options.folder), _stack(options) as stack:
             write_settings(stack.settings, options.folder / "app.env")

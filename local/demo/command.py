@@ -41,7 +41,8 @@ HONESTLY = (
 def main(arguments: list[str]) -> int:
     """Run the demo; 0 only if the rotation came to its end and every check holds."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in (signal.SIGINT, signal.SIGTERM):  # in the background a shell has SIGINT ignored
+        signal.signal(ending, _interrupt)
     try:
         scenario = company_for(options.kind)
     except UnknownKindError as error:
