@@ -28,6 +28,7 @@ test: setup ## the whole suite (WORKERS=3: they mostly wait)
 
 faults: setup ## kill, pause and refuse at every place there is: what the suite has only a sample of (more than an hour)
 	@$(PYTHON) -m pytest -n $(WORKERS) -m "exhaustive or not exhaustive" tests/faults $(ARGS)
+	@$(PYTHON) -m pytest -n $(WORKERS) -m exhaustive --ignore tests/faults tests $(ARGS)
 
 check: setup ## format, lint, types, import rules, shell scripts, locks
 	@$(PYTHON) -m tools.check $(ARGS)
