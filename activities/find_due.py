@@ -58,11 +58,13 @@ def _found(items: Iterable["Item"], untold: Iterable["Due"], broken: Iterable[Fi
 
 
 def _due(item: "Item") -> "Due":
+    from rekey.due import end_of
     from rekey.sweep import Due
 
+    ends = end_of(item.policy, item.created, item.expires) if item.policy else item.expires
     kind = item.policy.credential.kind if item.policy else ""
     once = "" if item.policy else f"bad tags {item.vault} {item.secret} {item.created.isoformat()}"
-    return Due(vault=item.vault, secret=item.secret, kind=kind, expires=item.expires or item.created, once=once)
+    return Due(vault=item.vault, secret=item.secret, kind=kind, expires=ends or item.created, once=once)
 
 
 def _bad(item: "Item") -> Finding:

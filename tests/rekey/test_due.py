@@ -53,6 +53,18 @@ def test_a_version_without_an_end_is_never_due() -> None:
     assert "no expiry date: start by hand once" in why
 
 
+def test_a_version_without_an_end_of_a_credential_without_one_is_judged_by_its_age() -> None:
+    """It ends when one that was made with it would, and keeps its lead; an end that it has counts alone."""
+    by_age = msgspec.structs.replace(policy(lifetime="P100D", lead="P10D"), by_age=True)
+    young, old = NOW - 85 * DAY, NOW - 90 * DAY
+    assert is_due(by_age, None, young, NOW) == (
+        False,
+        "has no expiry date, made 2030-01-05 12:00 UTC, due from 2030-04-04 12:00 UTC",
+    )
+    assert is_due(by_age, None, old, NOW)[0]
+    assert not is_due(by_age, NOW + 50 * DAY, old, NOW)[0]
+
+
 LIFETIMES = st.timedeltas(min_value=HOUR, max_value=731 * DAY)
 LEADS = st.builds(Span, st.integers(0, 23), st.integers(1, 30 * 86400))
 

@@ -53,6 +53,15 @@ def test_without_an_end_there_is_no_date() -> None:
     assert "no expiry date" in item.why
 
 
+def test_credential_that_never_ends_is_rotated_by_the_age_of_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A storage account's key has no end, and its secret need not have one: the lifetime says when it is due."""
+    monkeypatch.setattr(toys.ToyPassword, "never_ends", True)
+    tags = {**TAGS, "rekey-lifetime": "P100D", "rekey-lead": "P10D"}
+    item = judge("kv-shop", listed(days=None, tags=tags), toys.settings(), NOW)
+    assert (item.is_due, item.due_from) == (False, item.created + timedelta(days=100 - 11))
+    assert judge("kv-shop", listed(days=None, tags={**tags, "rekey-lifetime": "P90D"}), toys.settings(), NOW).is_due
+
+
 def test_most_secrets_are_none_of_ours() -> None:
     """No tags, no policy."""
     assert judge("kv-shop", listed(tags={"team": "shop"}), toys.settings(), NOW).care == Care.UNTAGGED
