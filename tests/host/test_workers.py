@@ -45,6 +45,7 @@ def test_one_worker_that_dies_leaves_the_other(pair: RunningHost) -> None:
     instance = pair.begin("steps", ["pause"])
     (paused,) = pair.wait_notes("step", 1, label="pause")
     os.kill(paused["pid"], signal.SIGKILL)
+    pair.process.wait_for(lambda: paused["pid"] not in _pids(pair), "the host has noticed")
     assert [pair.http.get("/api/greet/me").status_code for _ in range(4)] == [200] * 4
     assert pair.wait_status(instance)["output"] == ["pause:2"]
     pair.process.wait_for(lambda: len(_pids(pair) - {paused["pid"]}) == 2, "there are two workers again")
