@@ -6,6 +6,7 @@ import pytest
 
 from rekey.errors import ScopeError
 from rekey.inventory import Care, judge
+from rekey.reconcile import secrets
 from rekey.vault import Listed
 from tests.rekey import toys
 
@@ -60,6 +61,7 @@ def test_credential_that_never_ends_is_rotated_by_the_age_of_its_version(monkeyp
     item = judge("kv-shop", listed(days=None, tags=tags), toys.settings(), NOW)
     assert (item.is_due, item.due_from) == (False, item.created + timedelta(days=100 - 11))
     assert judge("kv-shop", listed(days=None, tags={**tags, "rekey-lifetime": "P90D"}), toys.settings(), NOW).is_due
+    assert list(secrets.findings(item)) == []
 
 
 def test_most_secrets_are_none_of_ours() -> None:
