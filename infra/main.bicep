@@ -119,6 +119,12 @@ param logRetentionDays int = 90
 @minValue(1)
 param auditRetentionDays int = 180
 
+@description('Who may read each secret of a vault that has no tag rekey-readers, {vault: [application or object ids]}.')
+param readers object = {}
+
+@description('Rules of the audit log that are switched off, {rule: \'off\'}.')
+param auditRules object = {}
+
 @description('Redundancy of Rekey\'s storage account, which holds the evidence; Standard_LRS where a region has no zones.')
 param storageSku string = 'Standard_ZRS'
 
@@ -162,6 +168,7 @@ var clouds = {
 
 var ownRegion = toLower(location)
 var regions = union([ownRegion], map(vaults, entry => toLower(entry.location)))
+var auditAccounts = map(regions, region => 'rkaudit${uniqueString(resourceGroup().id, environmentName, region)}')
 
 // A slot's site stands for it: nine segments are /subscriptions/<id>/resourceGroups/<name>/providers/<type>/<kind>/<name>.
 var namedResources = flatten(map(vaults, entry => entry.?resources ?? []))
@@ -206,14 +213,15 @@ module storage 'app/storage.bicep' = {
 }
 
 module auditStorage 'app/audit-storage.bicep' = [
-  for region in regions: {
+  for (region, i) in regions: {
     name: 'rekey-${environmentName}-audit-${region}'
     params: {
-      name: 'rkaudit${uniqueString(resourceGroup().id, environmentName, region)}'
+      name: auditAccounts[i]
       location: region
       tags: allTags
       publicNetworkAccess: dataPublicNetworkAccess
       retentionDays: auditRetentionDays
+      principalId: principals.?storage ?? identity.properties.principalId
     }
   }
 ]
@@ -287,6 +295,9 @@ module functionApp 'app/function-app.bicep' = {
       REKEY_SCHEDULES: string(schedules)
       REKEY_HISTORY_DAYS: string(historyDays)
       REKEY_WHEN_WELL: whenWell
+      REKEY_AUDIT_STORAGE: join(map(auditAccounts, account => 'https://${account}.blob.${environment().suffixes.storage}'), ',')
+      REKEY_READERS: string(readers)
+      REKEY_AUDIT_RULES: string(auditRules)
     }
   }
 }

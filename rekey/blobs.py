@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from azure.core import MatchConditions
@@ -32,6 +32,40 @@ async def create(container: "ContainerClient", name: str, body: bytes, metadata:
             raise
         return False
     return True
+
+
+async def read_tagged(container: "ContainerClient", name: str) -> tuple[bytes, str] | None:
+    """Return what the blob holds, and its ETag; None if there is none."""
+    try:
+        blob = await container.get_blob_client(name).download_blob()
+        return await blob.readall(), blob.properties.etag
+    except ResourceNotFoundError as error:
+        if code_of(error) != "BlobNotFound":
+            raise
+        return None
+
+
+async def replace(container: "ContainerClient", name: str, body: bytes | None, etag: str) -> str | None:
+    """Write the blob (None: delete it) if it still has that ETag, "" if there must be none; None if it was changed.
+
+    Returns the new ETag, "" of a deleted one.
+    """
+    blob = container.get_blob_client(name)
+    if_it_is: dict[str, Any] = (
+        {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+        if etag
+        else {"match_condition": MatchConditions.IfMissing}
+    )
+    try:
+        if body is None:
+            await blob.delete_blob(**if_it_is)
+            return ""
+        written = await blob.upload_blob(body, overwrite=bool(etag), **if_it_is)
+    except HttpResponseError as error:
+        if error.status_code == 412 or code_of(error) in {"BlobNotFound", "BlobAlreadyExists"}:
+            return None
+        raise
+    return str(written["etag"])
 
 
 async def delete(container: "ContainerClient", name: str) -> None:

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from rekey import log_levels
+from rekey import log_levels, names
 from rekey.before_sending import pinned_to, refuse_elsewhere, sent_in_time
 from rekey.caller import Caller
 from rekey.errors import PermanentError
@@ -85,7 +85,12 @@ class Clients:
 
     def container(self) -> "ContainerClient":
         """Return the blob container of records, leases and the outbox."""
-        return self._once("storage", self._container)
+        return self._once("storage", lambda: self._container_in(self.settings.storage, names.CONTAINER))
+
+    def audit_logs(self, account: int) -> "ContainerClient":
+        """Return the container of Key Vault's audit logs in the account of that number in REKEY_AUDIT_STORAGE."""
+        storage = self.settings.audit.storage[account]
+        return self._once(f"audit logs {account}", lambda: self._container_in(storage, names.AUDIT_LOGS))
 
     def poison_queue(self) -> "QueueClient | None":
         """Return the queue of the events that could not be understood; None if settings don't say where it is."""
@@ -188,28 +193,23 @@ class Clients:
             **_transport(),
         )
 
-    def _container(self) -> "ContainerClient":
+    def _container_in(self, storage: str, container: str) -> "ContainerClient":
         from azure.storage.blob.aio import ContainerClient
 
-        from rekey.names import CONTAINER
-
-        storage = self.settings.storage
         if storage.startswith("https://"):
-            return ContainerClient(storage, CONTAINER, self.credential("storage"), **_transport())
-        return ContainerClient.from_connection_string(storage, CONTAINER, **_transport())
+            return ContainerClient(storage, container, self.credential("storage"), **_transport())
+        return ContainerClient.from_connection_string(storage, container, **_transport())
 
     def _poison_queue(self) -> "QueueClient | None":
         from azure.storage.queue.aio import QueueClient
 
-        from rekey.names import POISON_QUEUE
-
         storage = self.settings.storage
         if not storage.startswith("https://"):
-            return QueueClient.from_connection_string(storage, POISON_QUEUE, **_transport())
+            return QueueClient.from_connection_string(storage, names.POISON_QUEUE, **_transport())
         if ".blob." not in storage:
             return None
         origin = storage.replace(".blob.", ".queue.", 1)
-        return QueueClient(origin, POISON_QUEUE, credential=self.credential("storage"), **_transport())
+        return QueueClient(origin, names.POISON_QUEUE, credential=self.credential("storage"), **_transport())
 
     def _pipeline(
         self, origin: str, plane: str = "", scope: str = ""

@@ -42,11 +42,18 @@ PLAN_STARTS = "plan_starts"
 START_DUE = "start_due"
 END_SWEEP = "end_sweep"
 
+LIST_AUDIT_LOGS = "list_audit_logs"
+READ_AUDIT_LOG = "read_audit_log"
+PLAN_ALERTS = "plan_alerts"
+SETTLE_ALERT = "settle_alert"
+ENABLE_OLD_VERSION = "enable_old_version"
+
 # What Rekey does on its own: each orchestrator's name is also its one instance's id and its timer's function name.
 ROTATE_DUE = "rotate_due"
 RECONCILE = "reconcile"
 PURGE_HISTORY = "purge_history"
 DELIVER_NOTICES = "deliver_notices"
+WATCH_VAULT_ACCESS = "watch_vault_access"
 
 DECISION_EVENT = "decision"
 """Raised after a decision was written into the record; by itself it decides nothing."""
@@ -60,6 +67,9 @@ POISON_QUEUE = f"{NEAR_EXPIRY_QUEUE}-poison"
 
 CONTAINER = "rekey"
 """The blob container of records, leases, the outbox and what was told."""
+
+AUDIT_LOGS = "insights-logs-auditevent"
+"""The blob container that Azure Monitor writes Key Vault's audit logs to."""
 
 LONGEST_INSTANCE_ID = 100
 """Durable Task Scheduler takes 100 printable ASCII characters."""

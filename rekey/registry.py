@@ -1,4 +1,4 @@
-"""Maps the name of a credential or consumer kind to its class, imported on first use.
+"""Maps the name of a credential kind, a consumer kind or an audit rule to its class, imported on first use.
 
 A broken or heavy SDK thus costs only the kind that needs it. A new kind is one line here.
 """
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import cast
 
+from rekey.audit.ports import Rule
 from rekey.errors import InputError
 from rekey.ports import ConsumerKind, CredentialKind
 
@@ -30,6 +31,15 @@ CONSUMER_KINDS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+AUDIT_RULES: Mapping[str, str] = MappingProxyType(
+    {
+        "unexpected-reader": "rekey.audit.rules.unexpected_reader:UnexpectedReader",
+        "old-version-read": "rekey.audit.rules.old_version_read:OldVersionRead",
+        "outside-rekey-change": "rekey.audit.rules.outside_rekey_change:OutsideRekeyChange",
+        "sensitive-operation": "rekey.audit.rules.sensitive_operation:SensitiveOperation",
+    }
+)
+
 
 def credential_kind(name: str) -> type[CredentialKind]:
     """Return the class behind a credential kind; an unknown name is an InputError that lists the known ones."""
@@ -39,6 +49,11 @@ def credential_kind(name: str) -> type[CredentialKind]:
 def consumer_kind(name: str) -> type[ConsumerKind]:
     """Return the class behind a consumer kind; an unknown name is an InputError that lists the known ones."""
     return cast("type[ConsumerKind]", _load(CONSUMER_KINDS, "consumer kind", name))
+
+
+def audit_rule(name: str) -> type[Rule]:
+    """Return the class behind a rule of the audit log; an unknown name is an InputError that lists the known ones."""
+    return cast("type[Rule]", _load(AUDIT_RULES, "audit rule", name))
 
 
 def _load(kinds: Mapping[str, str], what: str, name: str) -> object:

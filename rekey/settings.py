@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
+from rekey.audit_settings import Audit, audit
 from rekey.clouds import CLOUDS, Cloud
 from rekey.errors import ScopeError, SettingError
 from rekey.nightly_settings import Nightly, nightly
@@ -65,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     storage: str
     """A connection string, or the blob service's origin (https), of the app's own storage account."""
     nightly: Nightly = Nightly()
+    audit: Audit = Audit()
 
     def vaults(self) -> tuple[str, ...]:
         """Return every vault some scope allows, lower case, without repeats."""
@@ -154,6 +156,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         mail_sender=matching(environ, "REKEY_MAIL_SENDER", MAIL, "the sender's mail address"),
         storage=_storage(environ),
         nightly=nightly(environ),
+        audit=audit(environ, {v.lower() for s in scopes for v in s.vaults}, cloud.storage_suffix),
     )
 
 

@@ -7,6 +7,11 @@ param publicNetworkAccess string
 @description('Days until a log is deleted.')
 param retentionDays int
 
+@description('Object id of the identity that Rekey uses for storage.')
+param principalId string
+
+var roles = loadJsonContent('../roles.json')
+
 resource account 'Microsoft.Storage/storageAccounts@2026-04-01' = {
   name: name
   location: location
@@ -60,6 +65,17 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2026-04
         }
       ]
     }
+  }
+}
+
+resource logReader 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(account.id, principalId, roles.storageBlobDataReader.id)
+  scope: account
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageBlobDataReader.id)
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+    description: 'Rekey reads who reads the vaults, and can\'t change what it reads.'
   }
 }
 

@@ -3,12 +3,9 @@
 import asyncio
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-
-from rekey.blobs import code_of, create
+from rekey.blobs import read_tagged, replace
 from rekey.errors import NotYetError
 
 if TYPE_CHECKING:
@@ -32,35 +29,6 @@ async def change(container: "ContainerClient", name: str, wanted: Change) -> Non
 
 
 async def _tried(container: "ContainerClient", name: str, wanted: Change) -> bool:
-    body, etag = await _read(container, name)
+    body, etag = await read_tagged(container, name) or (None, "")
     new = wanted(body)
-    if new == body:
-        return True
-    if body is None:
-        return new is None or await create(container, name, new)
-    return await _replaced(container, name, new, etag)
-
-
-async def _read(container: "ContainerClient", name: str) -> tuple[bytes | None, str]:
-    try:
-        blob = await container.get_blob_client(name).download_blob()
-        return await blob.readall(), blob.properties.etag
-    except ResourceNotFoundError as error:
-        if code_of(error) != "BlobNotFound":
-            raise
-        return None, ""
-
-
-async def _replaced(container: "ContainerClient", name: str, new: bytes | None, etag: str) -> bool:
-    blob = container.get_blob_client(name)
-    unchanged: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
-    try:
-        if new is None:
-            await blob.delete_blob(**unchanged)
-        else:
-            await blob.upload_blob(new, overwrite=True, **unchanged)
-    except HttpResponseError as error:
-        if error.status_code == 412 or code_of(error) == "BlobNotFound":
-            return False
-        raise
-    return True
+    return new == body or await replace(container, name, new, etag) is not None

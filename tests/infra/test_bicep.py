@@ -127,7 +127,7 @@ def test_a_broken_file_is_noticed(file: str, old: str, new: str) -> None:
         ("undeclared", "main.bicep", "tags: allTags", "tags: '${allTag}'", "allTag is not declared"),
         ("ill-named", "main.bicep", "var suffix", "var resourceGroup", "hides the function"),
         ("ill-named", "main.bicep", "var suffix", "var tags", "declared twice"),
-        ("ill-named", "main.bicep", "for region in regions", "for suffix in regions", "hides a declaration"),
+        ("ill-named", "main.bicep", "for (region, i) in", "for (suffix, i) in", "hides a declaration"),
         ("unused", "app/mail.bicep", "param tags object", "param tags object\nparam more string", "nothing uses more"),
         ("calls", "main.bicep", "    sku: storageSku\n", "", "storage: storage.bicep needs sku"),
         ("calls", "main.bicep", "sku: storageSku", "sku: storageSku\n    size: 1", "has no parameter size"),

@@ -1,0 +1,1 @@
+"""Who reads the vaults: Key Vault's audit log, read once, judged by rules, told to people, remembered for rotations."""

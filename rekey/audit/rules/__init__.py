@@ -1,0 +1,1 @@
+"""One rule per file: what in a vault's audit log people are told about."""
