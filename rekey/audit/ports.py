@@ -51,6 +51,14 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         return self.secrets.get(name, Watched())
 
 
+class Hit(msgspec.Struct, frozen=True, kw_only=True):
+    """One access that a rule hit: people are told, the secret's owners (mail addresses) among them."""
+
+    rule: str
+    access: Access
+    owners: tuple[str, ...] = ()
+
+
 class Rule(Protocol):
     """Judges one access. Rules have no state and ask nobody: the same access gets the same answer."""
 

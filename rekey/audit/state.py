@@ -49,6 +49,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     refused: int = 0
     addresses: tuple[str, ...] = ()
     operations: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
     told: int = 0
 
 
