@@ -112,8 +112,8 @@ class EntraGraph:
         builder = ApplicationsWithAppIdRequestBuilder(self._client.request_adapter, {}, client_id)
         with _translated(f"application {client_id}"):
             found = await builder.get(RequestConfiguration(query_parameters=query, options=[seen]))
-        if found is None or not found.id:
-            raise PermanentError("no-application", f"application {client_id}: Graph answered without an object id")
+        if found is None or not found.id:  # None is what the SDK makes of an answer that lost its body
+            raise NotYetError("incomplete-answer", f"application {client_id}: Graph answered without an object id")
         if (found.app_id or "").lower() != client_id.lower():
             raise PermanentError("other-application", f"application {client_id}: Graph answered with {found.app_id}")
         return _application(found, service_time.said_by(seen.response_headers.get("date")))
@@ -122,7 +122,9 @@ class EntraGraph:
         """Return what the tenant's policy says of passwords. Without Policy.Read.All: PermanentError `forbidden`."""
         with _translated("policies/defaultAppManagementPolicy"):
             policy = await self._client.policies.default_app_management_policy.get()
-        restrictions = getattr(policy, "application_restrictions", None) if policy and policy.is_enabled else None
+        if policy is None:
+            raise NotYetError("incomplete-answer", "policies/defaultAppManagementPolicy: Graph answered with nothing")
+        restrictions = getattr(policy, "application_restrictions", None) if policy.is_enabled else None
         return tuple(_rule(r) for r in getattr(restrictions, "password_credentials", None) or () if _in_force(r))
 
     async def add_password(self, object_id: str, label: str, end: datetime) -> NewCredential:

@@ -136,6 +136,15 @@ async def test_lifetime_beyond_the_policy_is_refused_for_good(company: Company) 
     assert "rekey-lifetime" in caught.value.what_to_do
 
 
+@pytest.mark.parametrize("path", ["/applications", "/policies/"])
+async def test_answer_without_a_body_proves_nothing(company: Company, path: str) -> None:
+    """A success whose body got lost is asked for again: the application is not gone, the policy not without rules."""
+    await company.fault("graph", method="GET", path=path, malformed="empty")
+    with pytest.raises(NotYetError, match="Graph answered with"):
+        await _facts(company)
+    assert (await _facts(company)).object_id == company.application.object_id
+
+
 async def test_policy_against_passwords_stops_before_anything(company: Company) -> None:
     """A tenant that forbids new passwords is found out by looking."""
     await _restrict(company, {"restrictionType": "passwordAddition", "state": "enabled"})
