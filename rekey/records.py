@@ -4,7 +4,7 @@ The record is also where generating commits: whoever holds `generating` may publ
 one conditional write, so that of two attempts at most one result ever counts, however late the other wakes up.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from azure.core.exceptions import HttpResponseError, ResourceModifiedError, Reso
 from rekey import names
 from rekey.blobs import create, translated
 from rekey.errors import NotYetError, OvertakenError
-from rekey.model import Decision, Issued, Reason
+from rekey.model import Decision, Issued, Reason, Refusal
 
 if TYPE_CHECKING:
     from azure.storage.blob.aio import ContainerClient
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 OPEN, CLOSED = "open", "closed"
 TRIES = 20
 """Of a conditional write; consumers are updated side by side and each adds an entry."""
+
+MOST_REFUSALS = 20
+"""Callers that one record names as refused the old version."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -61,11 +64,21 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     notes: dict[str, str] = {}
     """By consumer URI: what its kind has to remember between attempts. An id, never a value."""
     decisions: tuple[Decision, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    """Readers that were refused the old version while it was disabled and still had its grace."""
     entries: tuple[Entry, ...] = ()
 
     def did(self, step: str) -> bool:
         """Tell whether that step has succeeded."""
         return any(e.step == step and e.outcome == "ok" for e in self.entries)
+
+    def may_enable(self) -> bool:
+        """Tell whether the old version is disabled in its grace, so that it may be enabled for who still needs it.
+
+        Never after a leak, and never once retiring began.
+        """
+        begun = any(e.step == names.RETIRE_OLD_CREDENTIAL for e in self.entries)
+        return self.state == OPEN and self.reason != Reason.LEAK and self.did(names.DISABLE_OLD_VERSION) and not begun
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +179,21 @@ class Records:
             if any((d.kind, d.subject) == (decision.kind, decision.subject) for d in record.decisions):
                 return record
             return msgspec.structs.replace(record, decisions=(*record.decisions, decision))
+
+        return await self.change(rotation_id, add)
+
+    async def refuse(self, rotation_id: str, refusals: Sequence[Refusal]) -> Record:
+        """Add who was refused the old version and return the record; of each caller the first that came is kept.
+
+        Nothing is added to a rotation that can't enable it any more, or must not: see `may_enable`.
+        """
+
+        def add(record: Record) -> Record:
+            if not record.may_enable():
+                return record
+            first = {(r.app_id, r.object_id): r for r in reversed((*record.refusals, *refusals))}
+            kept = sorted(first.values(), key=lambda r: r.at)[:MOST_REFUSALS]
+            return msgspec.structs.replace(record, refusals=tuple(kept))
 
         return await self.change(rotation_id, add)
 

@@ -22,6 +22,11 @@ class DurableClient(Protocol):
         """Start an instance; fails if one of that id is running."""
         ...
 
+    @property
+    def raise_orchestration_event(self) -> Callable[..., Awaitable[None]]:
+        """Raise an event for an instance."""
+        ...
+
 
 async def start_rotation(client: DurableClient, request: RotationRequest) -> tuple[str, bool]:
     """Start the rotation unless it is running; return its instance id and whether it was started just now."""

@@ -5,9 +5,8 @@ twice decides nothing.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -25,15 +24,6 @@ blueprint = df.Blueprint()
 _log = logging.getLogger(__name__)
 
 
-class Engine(DurableClient, Protocol):
-    """What is used of the durable client binding."""
-
-    @property
-    def raise_orchestration_event(self) -> Callable[..., Awaitable[None]]:
-        """Raise an event for an instance."""
-        ...
-
-
 @blueprint.route(route="rotations/{id}/{decision}", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 @blueprint.durable_client_input(client_name="client")
 async def post_decision(req: func.HttpRequest, client: df.DurableFunctionsClient) -> func.HttpResponse:
@@ -45,7 +35,7 @@ async def post_decision(req: func.HttpRequest, client: df.DurableFunctionsClient
     return await answered(_decide(wanted, decision, req.get_body(), req.headers.get(CALLER, ""), client))
 
 
-async def _decide(wanted: str, decision: str, body: bytes, caller: str, client: Engine) -> Answer:
+async def _decide(wanted: str, decision: str, body: bytes, caller: str, client: DurableClient) -> Answer:
     if decision not in tuple(DecisionKind):
         expected = ", ".join(DecisionKind)
         said = f"decision: got {requests.shown(decision)}, expected {expected}"
@@ -79,7 +69,7 @@ def _consumer(body: bytes) -> Any:
     return payload["consumer"]
 
 
-async def _tell(client: Engine, instance: view.Instance | None, rotation_id: str) -> bool:
+async def _tell(client: DurableClient, instance: view.Instance | None, rotation_id: str) -> bool:
     """Wake the rotation up, if it runs; one that doesn't hear of it reads its record again within a day."""
     if instance is None or instance.rotation_id != rotation_id or not instance.is_busy:
         return False

@@ -4,7 +4,7 @@ Every type here goes through JSON in a durable store that people can read: encod
 Times are aware UTC datetimes (RFC 3339 on the wire), durations are `Span`s.
 """
 
-from rekey.model.decision import NOT_ACKNOWLEDGED, Decided, Decision, DecisionKind
+from rekey.model.decision import NOT_ACKNOWLEDGED, Decided, Decision, DecisionKind, Refusal, spoken
 from rekey.model.notice import Delivered, Finding, Notice, NoticeKind, Parcel, Sorted, Sorting, Telling, Told
 from rekey.model.outcome import Ok, Outcome, Permanent, RetryAfter, Unclear
 from rekey.model.policy import ConsumerRef, CredentialRef, Policy, Span
@@ -52,6 +52,7 @@ __all__ = [
     "Question",
     "Reading",
     "Reason",
+    "Refusal",
     "Retired",
     "RetryAfter",
     "Rotation",
@@ -68,4 +69,5 @@ __all__ = [
     "When",
     "decode",
     "encode",
+    "spoken",
 ]
