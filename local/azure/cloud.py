@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from local.azure.azuredevops import AzureDevOps
     from local.azure.eventgrid import EventGrid
     from local.azure.keyvault import KeyVault
+    from local.azure.keyvault_audit import AuditLogs
 
 _PASSWORD_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789~._-"  # noqa: S105 - an alphabet
 _PASSWORD_LENGTH = 40
@@ -74,6 +75,11 @@ class Cloud:
     def eventgrid(self) -> "EventGrid":
         """The simulated Event Grid."""
         return cast("EventGrid", self.services["eventgrid"])
+
+    @property
+    def audit(self) -> "AuditLogs":
+        """What writes the simulated vaults' audit logs."""
+        return cast("AuditLogs", self.services["audit"])
 
     @property
     def azuredevops(self) -> "AzureDevOps":

@@ -77,6 +77,18 @@ class Control:
         """Have Event Grid send an event, whatever it sent before: `type`, `version` (default: near expiry, latest)."""
         self._ask("POST", "/_sim/events/raise", {"vault": vault, "secret": secret, **event})
 
+    def record_access(self, vault: str, operation: str, **fields: Any) -> None:
+        """Have a vault's audit log tell of something that nobody does here (keyvault_audit.py has the fields)."""
+        self._ask("POST", "/_sim/audit/record", {"vault": vault, "operation": operation, **fields})
+
+    def audit_waiting(self) -> int:
+        """Return how many records of what happened haven't reached the vaults' audit logs."""
+        return int(self._ask("GET", "/_sim/audit")["waiting"])
+
+    def flush_audit(self) -> None:
+        """Write what is late in the vaults' audit logs."""
+        self._ask("POST", "/_sim/audit/flush")
+
     def now(self) -> str:
         """Return the simulated time (ISO 8601)."""
         return str(self._ask("GET", "/_sim/time")["now"])

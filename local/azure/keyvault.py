@@ -98,7 +98,11 @@ class KeyVault:
             ("DELETE", "/deletedsecrets/{name}", "purge", self._purge),
             ("POST", "/deletedsecrets/{name}/recover", "recover", self._recover),
         ]
-        return [Route(path, self._checked(operation, run), methods=[method]) for method, path, operation, run in table]
+        logged = self._cloud.audit.logged
+        return [
+            Route(path, logged(method, path, self._checked(operation, run)), methods=[method])
+            for method, path, operation, run in table
+        ]
 
     def throttled(self, retry_after: int | None) -> ServiceError:
         """Return Key Vault's 429."""
@@ -138,7 +142,7 @@ class KeyVault:
 
         async def handle(request: Request) -> Response:
             vault = self._vault(request)
-            caller = self._authenticated(request)
+            caller = request.state.caller = self._authenticated(request)
             self._throttle.count(vault.name, creation=operation == "set")
             check_role(vault, caller, operation, request.url.path)
             api_version = request.query_params.get("api-version")

@@ -9,6 +9,7 @@ from local.azure.wire import TellsSeeded
 _PARTS = frozenset(
     {
         "applications",
+        "audit",
         "canary",
         "events",
         "identities",

@@ -22,6 +22,7 @@ from local.azure.faults import Faults
 from local.azure.gate import Connections
 from local.azure.graph import Graph
 from local.azure.keyvault import KeyVault
+from local.azure.keyvault_audit import AuditLogs
 from local.azure.managed_identity import ManagedIdentityEndpoint
 from local.azure.pipeline import ByHost, OnePort, Pipeline
 from local.azure.ports import Ports, listening
@@ -41,6 +42,7 @@ _SERVICES: tuple[Callable[[Cloud], Service], ...] = (
     StorageAccountBlobs,
     EventGrid,
     AzureDevOps,
+    AuditLogs,
     KeyVault,
 )
 _HOSTS = (
