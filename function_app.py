@@ -20,6 +20,7 @@ from activities import (
     list_places,
     notify_owners,
     open_record,
+    plan_alerts,
     plan_starts,
     preflight,
     purge_instances,
@@ -27,6 +28,7 @@ from activities import (
     read_policy,
     retire_old_credential,
     set_secret_version,
+    settle_alert,
     sort_outbox,
     start_alone,
     start_due,
@@ -37,7 +39,15 @@ from activities import (
     verify_credential,
 )
 from activities import blueprint as steps
-from orchestrators import deliver_notices, purge_history, reconcile, rotate_due, rotate_secret, switch_consumer
+from orchestrators import (
+    deliver_notices,
+    purge_history,
+    reconcile,
+    rotate_due,
+    rotate_secret,
+    switch_consumer,
+    watch_vault_access,
+)
 from rekey.settings import settings
 from triggers import decisions_api, inventory_api, key_vault_events, operator_api, planning_api, schedules
 
@@ -78,6 +88,8 @@ STEPS = (
     start_alone,
     sort_outbox,
     deliver_mail,
+    plan_alerts,
+    settle_alert,
 )
 """Every activity; imported, each is registered with the blueprint that they share."""
 
@@ -94,6 +106,7 @@ for part in (
     purge_history,
     rotate_due,
     deliver_notices,
+    watch_vault_access,
     steps,
 ):
     app.register_functions(part.blueprint)

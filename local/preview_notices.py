@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from rekey.model import ConsumerResult, CredentialRef, Finding, Notice, NoticeKind, Reason
+from rekey.model.notice import Sighting
 from rekey.notices.render import render
 
 _HOW_TO_CALL = "usage: python -m local.preview_notices DIR"
@@ -100,6 +101,28 @@ _DIGEST = Notice(
         ),
     ),
 )
+_ALERT = Notice(
+    kind=NoticeKind.ALERT,
+    rotation_id="8d0f2d6e-9a3c-5f52-a3b5-1f5e6c1b7a10",
+    vault="kv-shop",
+    secret="shop-deploy",  # noqa: S106 (a secret's name)
+    to=("dana@contoso.example", "ops@contoso.example"),
+    code="unexpected-reader",
+    message="Somebody who is not among its readers read, or tried to read, the value of a secret.",
+    what_to_do="Find out who it is. If they may read it, add the id to the tag rekey-readers; else rotate the secret.",
+    sighting=Sighting(
+        severity="high",
+        app_id="04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+        object_id="5b0c7e9e-6b0c-4b52-9a3f-0d1f5f6a7c20",
+        name="erin@contoso.example",
+        first=datetime(2026, 11, 21, 9, 30, tzinfo=UTC),
+        last=datetime(2026, 11, 21, 11, 5, tzinfo=UTC),
+        times=12,
+        refused=3,
+        addresses=("104.40.82.76",),
+        operations=("SecretGet", "SecretGet (403)"),
+    ),
+)
 
 
 def samples() -> dict[NoticeKind, Notice]:
@@ -146,6 +169,7 @@ def samples() -> dict[NoticeKind, Notice]:
             _SWEEP, kind=NoticeKind.RECONCILE, findings=(_ORPHAN, _NO_END), counts={"records looked at": 88}
         ),
         NoticeKind.DIGEST: _DIGEST,
+        NoticeKind.ALERT: _ALERT,
     }
 
 

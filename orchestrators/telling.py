@@ -22,6 +22,7 @@ from rekey.model import (
     Walk,
     When,
 )
+from rekey.model.audit import Alert
 
 MAIL_PATIENCE = timedelta(minutes=2)
 """How long a mail may hold up a rotation; after that it goes to the outbox."""
@@ -118,6 +119,10 @@ class Teller:
         """Send a mail that is about no single rotation."""
         yield from self._send(Telling(notice=notice, has_record=False))
 
+    def alert(self, alert: Alert) -> Steps[bool]:
+        """Tell what was seen in an audit log; False if it could be neither sent nor kept."""
+        return (yield from self._send(Telling(notice=alert.notice, owners=alert.owners, has_record=False)))
+
     def _tell(self, walk: Walk, kind: NoticeKind, **more: Any) -> Steps[None]:
         yield from self._send(self._telling(walk, kind, **more))
 
@@ -135,7 +140,7 @@ class Teller:
         for telling in tellings:
             yield from self._send(telling)
 
-    def _send(self, telling: Telling) -> Steps[None]:
+    def _send(self, telling: Telling) -> Steps[bool]:
         try:
             yield from attempted(self._ctx, names.NOTIFY_OWNERS, telling, MAIL_PATIENCE)
         except StepFailed:
@@ -143,6 +148,8 @@ class Teller:
                 yield from attempted(self._ctx, names.NOTIFY_OWNERS, telling.kept(), MAIL_PATIENCE)
             except StepFailed:
                 self.remarks.append(f"The notice {telling.notice.kind} could be neither sent nor kept.")
+                return False
+        return True
 
 
 def _asking(

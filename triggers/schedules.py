@@ -43,6 +43,14 @@ async def deliver_notices_timer(timer: func.TimerRequest, client: df.DurableFunc
     await _start(client, names.DELIVER_NOTICES, timer)
 
 
+@blueprint.timer_trigger(arg_name="timer", schedule=_schedules[names.WATCH_VAULT_ACCESS])
+@blueprint.durable_client_input(client_name="client")
+async def watch_vault_access_timer(timer: func.TimerRequest, client: df.DurableFunctionsClient) -> None:
+    """Read what is new in the vaults' audit logs, if settings say where those are."""
+    if settings().audit.storage:
+        await _start(client, names.WATCH_VAULT_ACCESS, timer)
+
+
 async def _start(client: DurableClient, orchestrator: str, timer: func.TimerRequest) -> None:
     started = await start_alone(client, orchestrator)
     line = {"outcome": "started" if started else "running-already", "instance": orchestrator, "late": timer.past_due}

@@ -36,7 +36,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Group(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Every hit of one rule on one secret by one caller within one window, which begins at `window`.
 
-    `told` is how often it had happened when people were told last, 0 before they were.
+    `told` is how often it had happened when people were told last, 0 before they were; `seen` is how many addresses and
+    operations they were told of then, and `mails` how often they were.
     """
 
     rule: str
@@ -51,6 +52,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     operations: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
     told: int = 0
+    seen: int = 0
+    mails: int = 0
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ class NoticeKind(StrEnum):
     SWEEP = "sweep"
     RECONCILE = "reconcile"
     DIGEST = "digest"
+    ALERT = "alert"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +52,21 @@ def cut(findings: Sequence[Finding], what_to_do: str) -> tuple[Finding, ...]:
     return (*findings[:MOST_FINDINGS], more)
 
 
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+    """What the same caller did again and again: who it was, when, how often, from where, by which operations."""
+
+    severity: str
+    first: datetime
+    last: datetime
+    times: int
+    app_id: str = ""
+    object_id: str = ""
+    name: str = ""
+    refused: int = 0
+    addresses: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+
+
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to tell: facts only, the words are in `rekey/notices/templates`.
 
@@ -63,6 +79,9 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
     A digest (sweep, reconcile, digest) is about no single rotation: `rotation_id` is the id of the run that made it,
     `vault` and `secret` are empty, `counts` says how many of what in words ("started": 12), `findings` has the lines.
+
+    An alert is about one caller's `sighting`; `rotation_id` is its own id, `code` the rule that was hit. One that has
+    none is about many in one vault, told in `findings`.
     """
 
     kind: NoticeKind
@@ -87,6 +106,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     contacts: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     counts: dict[str, int] = {}
+    sighting: Sighting | None = None
 
 
 class Telling(msgspec.Struct, frozen=True, kw_only=True):

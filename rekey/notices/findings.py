@@ -9,10 +9,11 @@ from rekey.model.notice import MOST_FINDINGS
 
 MOST_OF_A_GROUP = 50
 
-URGENT = (NoticeKind.NEEDS_YOU, NoticeKind.FAILED, NoticeKind.BAD_POLICY)
+URGENT = (NoticeKind.ALERT, NoticeKind.NEEDS_YOU, NoticeKind.FAILED, NoticeKind.BAD_POLICY)
 """What somebody has to act on, the most urgent first."""
 
 _TITLES: dict[str, str] = {
+    NoticeKind.ALERT: "Alert: an audit log shows what should not be",
     NoticeKind.NEEDS_YOU: "Needs you: the rotation waits",
     NoticeKind.FAILED: "Failed: not rotated",
     NoticeKind.BAD_POLICY: "Bad policy: not rotated until the tags are corrected",

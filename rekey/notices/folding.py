@@ -6,6 +6,7 @@ from rekey.model import ConsumerResult, Finding, Notice, NoticeKind
 from rekey.notices import by_hand
 from rekey.notices.identity import digest_id
 from rekey.notices.outbox import Waiting
+from rekey.notices.sightings import sentence, who
 from rekey.notices.wording import moment, noun
 
 PLANNED = (NoticeKind.STARTING, NoticeKind.SWITCHED, NoticeKind.DONE)
@@ -41,7 +42,7 @@ def _of_one_rotation(told: Sequence[Notice]) -> Iterable[Finding]:
     latest = max((n for n in told if n.kind in PLANNED), key=_place, default=None)
     over = (*PLANNED, NoticeKind.NEEDS_YOU) if latest and latest.kind is NoticeKind.DONE else PLANNED
     for notice in told:
-        if notice.kind is NoticeKind.DIGEST:
+        if notice.findings:
             yield from notice.findings
         elif notice is latest:
             yield _finding(notice, [n for n in told if n.kind in over and n is not latest])
@@ -76,6 +77,8 @@ def _facts(notice: Notice) -> list[str]:
     until = moment(notice.old_valid_until) if notice.old_valid_until else ""
     facts = [f"Step {notice.failed_step}."] if notice.failed_step else []
     facts += [f"{notice.message} ({notice.code})" if notice.code else notice.message] if notice.message else []
+    if notice.sighting:
+        facts += [f"{who(notice.sighting)}.", sentence(notice.sighting)]
     if notice.new_version:
         expires = f", expires {moment(notice.new_expires)}" if notice.new_expires else ""
         facts.append(f"New version {notice.new_version}{expires}.")

@@ -9,7 +9,8 @@ from rekey.model import NoticeKind
 from rekey.settings import Settings
 
 _FOR_THIRD_PARTIES = frozenset({NoticeKind.SWITCHED})
-_FOR_OPERATORS = frozenset({NoticeKind.NEEDS_YOU, NoticeKind.FAILED, NoticeKind.BAD_POLICY})
+_FOR_OPERATORS = frozenset({NoticeKind.NEEDS_YOU, NoticeKind.FAILED, NoticeKind.BAD_POLICY, NoticeKind.ALERT})
+_FOR_OWNERS_OF_THE_SECRET = frozenset({NoticeKind.ALERT})
 _FOR_OPERATORS_ALONE = frozenset({NoticeKind.SWEEP, NoticeKind.RECONCILE})
 
 
@@ -26,6 +27,7 @@ def recipients(
 
     `owners` and `notify` are the policy's, `application_owners` what Graph let us read (often nothing).
     Third parties are no substitute for an owner: where no owner is left, the operators are told as well.
+    Who reads a secret is for its own owners, not for the application's.
     What names the secrets of many goes to operators alone, whatever else is given. A notice for the `third_parties` who
     have to act by hand goes to nobody else; the operators get it if those may not be written to (any more).
     """
@@ -33,7 +35,8 @@ def recipients(
         return distinct(settings.operators)
     if acting := distinct(third_parties):
         return allowed(acting, settings) or distinct(settings.operators)
-    responsible = allowed((*owners, *application_owners), settings)
+    others = () if kind in _FOR_OWNERS_OF_THE_SECRET else tuple(application_owners)
+    responsible = allowed((*owners, *others), settings)
     told = list(responsible)
     if kind in _FOR_THIRD_PARTIES:
         told += allowed(notify, settings)

@@ -8,7 +8,7 @@ import jinja2
 import msgspec
 
 from rekey.model import ConsumerResult, Notice, NoticeKind, Reason
-from rekey.notices import by_hand
+from rekey.notices import by_hand, sightings
 from rekey.notices.findings import groups, urgent
 from rekey.notices.wording import moment, noun, presentable, wrapped
 
@@ -24,6 +24,7 @@ _SUBJECTS = {
     NoticeKind.FAILED: "failed: {name} was not rotated",
     NoticeKind.NEEDS_YOU: "needs you: {name}",
     NoticeKind.BAD_POLICY: "bad policy: {name} is not rotated until its tags are corrected",
+    NoticeKind.ALERT: "alert: {name}",
 }
 _DIGESTS = frozenset({NoticeKind.SWEEP, NoticeKind.RECONCILE, NoticeKind.DIGEST})
 """Kinds that are about no single secret."""
@@ -111,13 +112,23 @@ def _counted(number: int, thing: str) -> str:
 
 
 def _title_of_one(notice: Notice) -> str:
-    name = f"{notice.vault}/{notice.secret}"
+    name = f"{notice.vault}/{notice.secret}" if notice.secret else notice.vault
     pattern, word = _SUBJECTS[notice.kind], noun(notice)
     room = LONGEST_SUBJECT - len("[Rekey] ") - len(pattern.format(name="", noun=word))
     title = pattern.format(name=name if len(name) <= room else name[: room - 3] + "...", noun=word)
-    step = f", {notice.failed_step}"
-    fits = len(title) + len(step) <= LONGEST_SUBJECT - len("[Rekey] ")
-    return title + step if notice.kind is NoticeKind.NEEDS_YOU and notice.failed_step and fits else title
+    which = _which(notice)
+    fits = len(title) + len(f", {which}") <= LONGEST_SUBJECT - len("[Rekey] ")
+    return f"{title}, {which}" if which and fits else title
+
+
+def _which(notice: Notice) -> str:
+    match notice.kind:
+        case NoticeKind.NEEDS_YOU:
+            return notice.failed_step
+        case NoticeKind.ALERT:
+            return notice.code if notice.sighting else f"{len(notice.findings)} at once"
+        case _:
+            return ""
 
 
 def _facts(notice: Notice) -> list[Fact]:
@@ -131,8 +142,9 @@ def _facts(notice: Notice) -> list[Fact]:
         (f"New {word} expires", moment(notice.new_expires) if notice.new_expires else ""),
         (f"Old {word} works until", moment(old) if old else ""),
         ("Step", notice.failed_step),
-        ("What happened", notice.message),
-        ("Code", notice.code),
+        ("What happened", "" if notice.sighting else notice.message),
+        ("Rule" if notice.sighting else "Code", notice.code),
+        *sightings.rows(notice),
         *counts,
     )
     return [Fact(label, value) for label, value in rows if value]

@@ -21,6 +21,7 @@ OPERATOR = "Ops@operators.example"
         (NoticeKind.BAD_POLICY, (OWNER, APP_OWNER, OPERATOR)),
         (NoticeKind.SWEEP, (OPERATOR,)),
         (NoticeKind.RECONCILE, (OPERATOR,)),
+        (NoticeKind.ALERT, (OWNER, OPERATOR)),
     ],
 )
 def test_each_kind_goes_to_those_it_concerns(kind: NoticeKind, told: tuple[str, ...], settings: Settings) -> None:

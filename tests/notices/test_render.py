@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from local.preview_notices import by_hand, main, samples
 from rekey.model import ConsumerResult, CredentialRef, Finding, Notice, NoticeKind
-from rekey.model.notice import MOST_FINDINGS
+from rekey.model.notice import MOST_FINDINGS, Sighting
 from rekey.notices.findings import MOST_OF_A_GROUP
 from rekey.notices.render import LONGEST_SUBJECT, Mail, render
 from rekey.notices.wording import moment, one_line, wrapped
@@ -78,6 +78,17 @@ FACTS = {
         "kv-shop/warehouse-deploy",
         "Give Rekey's identity the Administrator role on the connection, then choose retry.",
     ),
+    NoticeKind.ALERT: (
+        "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
+        "5b0c7e9e-6b0c-4b52-9a3f-0d1f5f6a7c20",
+        "erin@contoso.example",
+        "12 times, 3 of them refused",
+        "Saturday, 21 November 2026, 11:05 UTC",
+        "104.40.82.76",
+        "SecretGet, SecretGet (403)",
+        "Somebody who is not among its readers read",
+        "add the id to the tag rekey-readers",
+    ),
 }
 
 
@@ -139,7 +150,14 @@ def _everywhere(kind: NoticeKind, text: str, *, to_act: bool) -> Notice:
             Finding(code=text, message=text, what_to_do="other"),
         ),
         counts={text: 3},
+        sighting=_seen(text) if kind is NoticeKind.ALERT and not to_act else None,
     )
+
+
+def _seen(text: str) -> Sighting:
+    when = datetime(2026, 11, 21, tzinfo=UTC)
+    seen = Sighting(severity=text, app_id=text, object_id=text, name=text, first=when, last=when, times=3)
+    return replace(seen, addresses=(text,), operations=(text,))
 
 
 @pytest.mark.parametrize("kind", NoticeKind)
@@ -169,6 +187,7 @@ def test_every_mail_names_secret_application_and_facts(kind: NoticeKind) -> None
         (NoticeKind.SWEEP, "[Rekey] nightly sweep: 12 rotations started, 3 findings"),
         (NoticeKind.RECONCILE, "[Rekey] nightly check: 2 findings"),
         (NoticeKind.DIGEST, "[Rekey] news: 3 secrets, 1 to act on"),
+        (NoticeKind.ALERT, "[Rekey] alert: kv-shop/shop-deploy, unexpected-reader"),
     ],
 )
 def test_subjects_say_what_happened_to_which_secret(kind: NoticeKind, subject: str) -> None:

@@ -4,8 +4,10 @@ import importlib
 
 import azure.functions as func
 import pytest
+from msgspec.structs import replace
 
 from rekey import names
+from rekey.audit_settings import Audit
 from tests.triggers.durable import FakeDurable, body_of, functions
 
 pytestmark = pytest.mark.usefixtures("app_settings")
@@ -29,7 +31,7 @@ def test_each_thing_that_runs_by_itself_has_its_timer() -> None:
     """The host is told of one timer each, by the schedule that settings say."""
     found = functions(importlib.import_module("triggers.schedules").blueprint)
     told = {name: function.get_trigger().get_dict_repr()["schedule"] for name, function in found.items()}
-    assert told.keys() == TIMERS.keys()
+    assert told.keys() == TIMERS.keys() | {"watch_vault_access_timer"}
     assert told["rotate_due_timer"] == "0 0 1 * * *"
 
 
@@ -39,6 +41,21 @@ async def test_a_timer_starts_its_one_instance(timer: str, orchestrator: str, du
     await fire(timer, durable)
     assert durable.started == {orchestrator: None}
     assert durable.instances[orchestrator].name == orchestrator
+
+
+@pytest.mark.parametrize(
+    ("storage", "started"), [("", {}), ("https://logs.blob.core.windows.net", {names.WATCH_VAULT_ACCESS: None})]
+)
+async def test_vaults_are_watched_where_settings_say_how(
+    storage: str, started: dict[str, None], durable: FakeDurable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the place of an audit log nothing is started, every five minutes."""
+    schedules = importlib.import_module("triggers.schedules")
+    audit = Audit(storage=tuple(filter(None, [storage])))
+    watching = replace(schedules.settings(), audit=audit)
+    monkeypatch.setattr(schedules, "settings", lambda: watching)
+    await fire("watch_vault_access_timer", durable)
+    assert durable.started == started
 
 
 async def test_what_is_still_at_it_is_not_started_again(durable: FakeDurable) -> None:
