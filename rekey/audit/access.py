@@ -43,3 +43,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     def allowed(self) -> bool:
         """Tell whether Key Vault did what was asked."""
         return self.status < 400
+
+    def attempted(self) -> bool:
+        """Tell whether Key Vault did it, or refused it for want of rights; what failed otherwise tells nothing."""
+        return self.allowed() or self.status == FORBIDDEN

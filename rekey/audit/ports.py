@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol
 
 import msgspec
 
-from rekey.audit.access import Access
+from rekey.audit.access import Access, Caller
 
 
 class Severity(StrEnum):
@@ -40,11 +40,17 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one vault while its log is judged: `own` are the ids of Rekey itself, lower case.
 
     `readers` are the vault's default readers, None if settings name none. `secrets` are by name, lower case.
+    `closed`: it is the staging vault, where nobody else has anything to do.
     """
 
     own: frozenset[str]
+    closed: bool = False
     readers: frozenset[str] | None = None
     secrets: Mapping[str, Watched] = {}
+
+    def is_own(self, caller: Caller) -> bool:
+        """Tell whether that is Rekey itself."""
+        return not self.own.isdisjoint(caller.known_as())
 
     def secret(self, name: str) -> Watched:
         """Return what is known of a secret; nothing, if it isn't there (any more)."""
