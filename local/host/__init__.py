@@ -21,6 +21,8 @@ For tests, `GET /admin/local/durable-store` returns everything the engine stores
 default, make it misbehave as distributed systems do:
 
 - `LOCAL_HOST_LEASE_SECONDS`: after how long an unfinished work item is delivered again (default 300).
+- `LOCAL_HOST_LONGEST_TIMER`: after how many seconds a durable timer fires even if its time is later; it then is as if
+  the time between had been waited for, which the engine's clock doesn't claim. For services that lag behind nothing.
 - `LOCAL_HOST_KILL_FILE`: a JSON list of `{"activity": name, "at": "start"|"end", "occurrence": n}`. In the n-th
   execution of that activity (from 1; counted over restarts in `<file>.counts`) the app's process kills itself before
   the function runs ("start") or after it returned and before that is reported ("end"); the entry is removed first.

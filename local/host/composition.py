@@ -44,7 +44,11 @@ class Host:
         self._query = f"taskHub={settings.hub_name}&connection=Storage&code={uuid4().hex}"
         store = Store(state_file(settings.data_folder, settings.hub_name, settings.environment))
         self._backend = LocalBackend(
-            store, lease_seconds=settings.lease_seconds, default_version=settings.default_version, on_lost=_end
+            store,
+            lease_seconds=settings.lease_seconds,
+            default_version=settings.default_version,
+            on_lost=_end,
+            longest_timer=settings.longest_timer,
         )
         if self._backend.found:
             print(f"Found in {store.path}: {self._backend.found}", flush=True)

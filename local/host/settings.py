@@ -51,6 +51,8 @@ class HostSettings:
     hub_name: str
     default_version: str | None
     lease_seconds: float
+    longest_timer: float | None
+    """After how many seconds a durable timer fires though its time hasn't come; None for never."""
     function_timeout: float | None
     """After how many seconds a function's process is ended and started again; None for never."""
     worker_processes: int
@@ -76,7 +78,8 @@ def read_settings(folder: Path, port: int | None = None, environ: Mapping[str, s
         route_prefix=host.section("extensions", "http").text("routePrefix", "api").strip("/"),
         hub_name=durable.text("hubName", "") or "TestHubName",
         default_version=durable.text("defaultVersion", "") or None,
-        lease_seconds=_lease_seconds(environment),
+        lease_seconds=_switch_seconds("LOCAL_HOST_LEASE_SECONDS", environment) or 300,
+        longest_timer=_switch_seconds("LOCAL_HOST_LONGEST_TIMER", environment),
         function_timeout=_function_timeout(host),
         worker_processes=_worker_processes(environment),
         log_level=_log_level(host, "Host", environment),
@@ -122,12 +125,13 @@ def _function_timeout(host: HostJson) -> float | None:
     return host.seconds("functionTimeout", "00:30:00", 1, float("inf"))
 
 
-def _lease_seconds(environment: Mapping[str, str]) -> float:
-    text = environment.get("LOCAL_HOST_LEASE_SECONDS") or "300"
+def _switch_seconds(name: str, environment: Mapping[str, str]) -> float | None:
+    """Return the seconds a switch for tests says; None if it is off."""
+    text = environment.get(name)
     try:
-        return float(text)
+        return float(text) if text else None
     except ValueError:
-        raise SettingsError(f"LOCAL_HOST_LEASE_SECONDS {text!r}: expected a number of seconds") from None
+        raise SettingsError(f"{name} {text!r}: expected a number of seconds") from None
 
 
 def _worker_processes(environment: Mapping[str, str]) -> int:

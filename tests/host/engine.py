@@ -54,10 +54,16 @@ class _Stream:
 class Engine:
     """One life of an engine on a file; `lost` once its store has failed."""
 
-    def __init__(self, store: Store, *functions: Any) -> None:
+    def __init__(self, store: Store, *functions: Any, longest_timer: float | None = None) -> None:
         self.store = store
         self.lost = threading.Event()
-        self.backend = LocalBackend(store, lease_seconds=300, default_version=None, on_lost=lambda _: self.lost.set())
+        self.backend = LocalBackend(
+            store,
+            lease_seconds=300,
+            default_version=None,
+            on_lost=lambda _: self.lost.set(),
+            longest_timer=longest_timer,
+        )
         self._worker = TaskHubGrpcWorker(logger=_SILENT)
         orchestrators, activities = functions
         deque(map(self._worker.add_orchestrator, orchestrators), maxlen=0)

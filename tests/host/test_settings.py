@@ -107,10 +107,11 @@ def test_queue_settings_out_of_range_are_refused(folder: Path, name: str, value:
         _read(folder)
 
 
-def test_lease_is_a_number(folder: Path) -> None:
-    """A lease time that isn't a number is named."""
-    with pytest.raises(SettingsError, match="LOCAL_HOST_LEASE_SECONDS 'long': expected a number"):
-        _read(folder, LOCAL_HOST_LEASE_SECONDS="long")
+@pytest.mark.parametrize("name", ["LOCAL_HOST_LEASE_SECONDS", "LOCAL_HOST_LONGEST_TIMER"])
+def test_switches_that_are_seconds_are_numbers(folder: Path, name: str) -> None:
+    """A lease time, or a timer's longest time, that isn't a number is named."""
+    with pytest.raises(SettingsError, match=f"{name} 'long': expected a number"):
+        _read(folder, **{name: "long"})
 
 
 def test_log_levels(folder: Path) -> None:
