@@ -6,6 +6,7 @@ from typing import Any
 
 from rekey import names
 from rekey.model import Delivered, Notice, NoticeKind, Ok, Outcome, Parcel, Permanent, Sorted, Told, encode
+from rekey.model.audit import Alert, Alerts, Logs, Place, Read
 from rekey.model.night import Looked, Places, Summed
 from rekey.model.purge import Purged
 from tests.histories.replaying import registered
@@ -23,9 +24,15 @@ WELL: Mapping[str, Any] = {
     names.SORT_OUTBOX: Sorted(),
     names.DELIVER_MAIL: Delivered(accepted=("ada@contoso.example",)),
     names.START_ALONE: {"started": True},
+    names.LIST_AUDIT_LOGS: Logs(places=tuple(Place(account=0, prefix=f"{v}/", vault=v) for v in ("kv-one", "kv-two"))),
+    names.READ_AUDIT_LOG: Read(read=700, lines=3, hits=1),
+    names.PLAN_ALERTS: Alerts(),
 }
 WAITING = (Ok(encode(Sorted())), Ok(encode(Sorted(PARCELS))))
 LIMITED = Permanent("mail-limit", "used up")
+ALERT = Alert(id="alert-1", notice=Notice(kind=NoticeKind.ALERT, rotation_id="alert-1", vault="kv", secret="s", to=()))
+ALERTS = [Ok(encode(Alerts(alerts=(ALERT,), more=True))), Ok(encode(Alerts(alerts=(ALERT,))))]
+MORE = Ok(encode(Read(read=9_000, lines=30, more=True)))
 
 
 def _chore(orchestrator: str, instance: str = "", **script: Sequence[Outcome]) -> Situation:
@@ -63,4 +70,20 @@ CHORES: dict[str, Situation] = {
     "deliver-refused": _chore(names.DELIVER_NOTICES, sort_outbox=WAITING, deliver_mail=[REFUSED] * 4),
     "deliver-unsorted": _chore(names.DELIVER_NOTICES, sort_outbox=[REFUSED]),
     "deliver-forwarded": _chore(names.DELIVER_NOTICES, "by-hand"),
+    "watch-nothing": _chore(names.WATCH_VAULT_ACCESS),
+    "watch-told": _chore(names.WATCH_VAULT_ACCESS, plan_alerts=ALERTS),
+    "watch-more": _chore(names.WATCH_VAULT_ACCESS, read_audit_log=[MORE, MORE, MORE]),
+    "watch-busy": _chore(
+        names.WATCH_VAULT_ACCESS,
+        list_audit_logs=[BUSY],
+        read_audit_log=[LOST, BUSY],
+        plan_alerts=[BUSY, *ALERTS],
+        notify_owners=[LOST],
+        settle_alert=[BUSY],
+    ),
+    "watch-log-failed": _chore(names.WATCH_VAULT_ACCESS, read_audit_log=[REFUSED]),
+    "watch-mail-kept": _chore(names.WATCH_VAULT_ACCESS, plan_alerts=ALERTS, notify_owners=[REFUSED]),
+    "watch-mail-lost": _chore(names.WATCH_VAULT_ACCESS, plan_alerts=ALERTS, notify_owners=[REFUSED, REFUSED]),
+    "watch-unlisted": _chore(names.WATCH_VAULT_ACCESS, list_audit_logs=[REFUSED]),
+    "watch-forwarded": _chore(names.WATCH_VAULT_ACCESS, "by-hand"),
 }
