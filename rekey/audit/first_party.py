@@ -10,9 +10,9 @@ READERS = {
     "6a02c803-dafd-4136-b4c3-5a6f318b4714": "Microsoft Azure App Service (US Government)",
     "f3c21649-0979-4721-ac85-b0216b2cf413": "Microsoft.Azure.CertificateRegistration",
     # https://learn.microsoft.com/azure/frontdoor/standard-premium/how-to-configure-https-custom-domain
-    "205478c0-bd83-4e1b-a9d6-db63a3e1e1c8": "Microsoft.AzureFrontDoor-Cdn",
-    "d4631ece-daab-479b-be77-ccb713491fc0": "Microsoft.AzureFrontDoor-Cdn (US Government)",
+    "205478c0-bd83-4e1b-a9d6-db63a3e1e1c8": "Microsoft.AzureFrontDoor-Cdn (Standard)",
+    "d4631ece-daab-479b-be77-ccb713491fc0": "Microsoft.AzureFrontDoor-Cdn (Premium)",
     # https://learn.microsoft.com/azure/frontdoor/front-door-custom-domain-https
-    "ad0e1c7e-6d38-4ba4-9efd-0bc77ba9f037": "Microsoft.Azure.Frontdoor",
+    "ad0e1c7e-6d38-4ba4-9efd-0bc77ba9f037": "Microsoft.Azure.Frontdoor (classic)",
 }
 """Names by application id, lower case."""

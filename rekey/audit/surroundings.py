@@ -88,12 +88,12 @@ class _Look:
         return found
 
     async def _seen(self) -> Secrets:
-        """Look closer at the secrets of which a version was asked for, and at those that may have lost their tags."""
+        """Look closer where a managed secret was asked for a version, and where a secret may have lost its tags."""
         listed = await self._young("listing", self._listing)
+        managed = {name for name, watched in listed.items() if watched.managed}
         asked = {a.secret for a in self._accesses if a.operation in READS and a.version}
         changed = {a.secret for a in self._accesses if a.operation in CHANGES and a.allowed()}
-        unsure = {name for name in changed if name not in listed or not listed[name].managed}
-        return listed | await self._closer(asked | unsure, listed)
+        return listed | await self._closer((asked & managed) | (changed - managed), listed)
 
     async def _listing(self) -> Secrets:
         vault = await self._open()
