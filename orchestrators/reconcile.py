@@ -1,4 +1,4 @@
-"""The nightly check: look at every vault, issuer, record and mail, one part after the other, and tell it in one digest.
+"""The nightly check: look at every vault, issuer, record, mail and audit log, part by part, and tell it in one digest.
 
 A part that fails is a finding and never stops the others. What removes something comes after what proves that it is
 needed: the vaults before the staged values, these before the credentials, all of them before the records.
@@ -76,6 +76,7 @@ class Reconcile:
             yield from self.part(names.FIND_ISSUED_LEFTOVERS, group=group)
         yield from self.part(names.FIND_STUCK_ROTATIONS)
         yield from self.part(names.FIND_WAITING_NOTICES)
+        yield from self.part(names.FIND_UNREAD_LOGS)
 
     def part(self, name: str, *, vault: str = "", group: int = 0) -> Steps[None]:
         """Call one part until it is through; a failure is a finding."""

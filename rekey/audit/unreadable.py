@@ -1,12 +1,13 @@
 """Keeps what could not be read in an audit log, with its place, for people to look at."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from rekey.blobs import read_tagged, replace, translated
+from rekey.blobs import names_under, read_tagged, replace, translated
 from rekey.errors import NotYetError
 from rekey.model.audit import Place
 
@@ -58,6 +59,12 @@ async def keep(container: "ContainerClient", place: Place, etag: str, total: int
         kept = Kept(vault=place.vault, total=total, first=tuple(first))
         if await replace(container, name, msgspec.json.encode(kept), written) is None:
             raise NotYetError("audit-overtaken", f"somebody else reads the audit log of vault {place.vault}")
+
+
+async def unreadable(container: "ContainerClient") -> dict[str, int]:
+    """Return in how many turns something could not be read, by vault; what people deleted no longer counts."""
+    found = await names_under(container, PREFIX, "unreadable lines of audit logs")
+    return dict(Counter(name.removeprefix(PREFIX).partition("/")[0] for name in found))
 
 
 def _blob(place: Place, etag: str) -> str:
