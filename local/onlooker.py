@@ -32,6 +32,7 @@ class Onlooker:
             "organizations": {scenario.organization: {"members": {IDENTITY: member}}},
         }
         self._client_id: str = control.seed(document)["identities"][IDENTITY]["client_id"]
+        self._control = control
         self._description = control.description
         self._tls = ssl.create_default_context(cafile=control.description["ca"])
         self._tenant: str = control.state()["entra"]["tenant"]
@@ -55,7 +56,8 @@ class Onlooker:
         path = f"/{organization}/{project}/_apis/serviceendpoint/endpointproxy"
         query = urlencode({"endpointId": endpoint, "api-version": "7.1"})
         body = json.dumps({"dataSourceDetails": {"dataSourceName": "TestConnection"}})
-        status, answer = self._send("azuredevops", f"{path}?{query}", body, "application/json", self._token())
+        token = self._token(_AZURE_DEVOPS, self._client_id)
+        status, answer = self._send("azuredevops", f"{path}?{query}", body, "application/json", token)
         refusal = str(answer.get("errorMessage") or answer.get("message") or "").partition(" Trace ID:")[0]
         inner = str(answer.get("statusCode", status))
         return Answer(200 if (status, inner) == (200, "ok") else 400, refusal or inner)
@@ -70,9 +72,22 @@ class Onlooker:
         refusal = f"{response.headers.get('x-ms-error-code', '')}: {_between(body.decode(), 'Message')}".splitlines()
         return Answer(response.status, "the blob service's properties" if response.status == 200 else refusal[0])
 
-    def _token(self) -> str:
+    def read_secret(self, identity: str, vault: str, secret: str) -> Answer:
+        """Read a secret (`name` or `name/version`) as an identity of the company does, without keeping the value.
+
+        It asks without a token first, as SDKs do.
+        """
+        path, host = f"/secrets/{secret}?api-version=7.5", f"{vault}.vault"
+        self._ask("GET", host, path, None, {})
+        client_id = self._control.state()["entra"]["identities"][identity]["client_id"]
+        token = self._token(self._description["audiences"]["vault"], client_id)
+        response, body = self._ask("GET", host, path, None, {"Authorization": f"Bearer {token}"})
+        refusal = json.loads(body).get("error", {}).get("message", "").partition("\r\n")[0]
+        return Answer(response.status, refusal or "the value")
+
+    def _token(self, resource: str, client_id: str) -> str:
         endpoint = urlsplit(self._description["identity_endpoint"])
-        query = {"api-version": "2019-08-01", "resource": _AZURE_DEVOPS, "client_id": self._client_id}
+        query = {"api-version": "2019-08-01", "resource": resource, "client_id": client_id}
         headers = {"X-IDENTITY-HEADER": self._description["identity_header"], "User-Agent": USER_AGENT}
         connection = http.client.HTTPConnection(endpoint.hostname or "", endpoint.port, timeout=30)
         try:

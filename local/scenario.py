@@ -5,6 +5,7 @@ Names are new each time, so that nothing can rely on one.
 
 import json
 import secrets
+import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,17 +14,27 @@ from local.kinds.entra_app_password import EntraAppPassword
 from local.kinds.ports import Consumer, Credential
 from local.seed_document import merged, new_name
 from rekey.nightly_settings import SCHEDULES
+from rekey.tag_reading import TAG_READERS
 
 QUEUE = "kv-secrets-near-expiry"
+
+JOB, INTRUDER = "deploy-job", "intruder"
+"""Two identities that may read the vault's secrets, as far as the vault is concerned; the second one isn't expected."""
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is seeded. `grace` is the ISO 8601 duration the policy tag asks for; `others` hold copies as well."""
+    """What is seeded. `grace` is the ISO 8601 duration the policy tag asks for; `others` hold copies as well.
+
+    `audited`: the vaults have an audit log, which the app reads, and the secret names who may read it: the job, and the
+    identities in `readers` (client ids).
+    """
 
     grace: str = "PT5S"
     expires_in_days: float = 20
     adopt: bool = True
+    audited: bool = False
+    readers: tuple[str, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
     others: tuple[Consumer, ...] = ()
     vault: str = field(default_factory=lambda: new_name("kv"))
@@ -33,6 +44,7 @@ class Scenario:
     organization: str = field(default_factory=lambda: new_name("org"))
     project: str = field(default_factory=lambda: new_name("Project"))
     connection: str = field(default_factory=lambda: new_name("connection"))
+    job: str = field(default_factory=lambda: str(uuid.uuid4()))
     canary: str = field(default_factory=lambda: f"Zq8~{secrets.token_hex(4)}-")
     mail_resource: str = field(default_factory=lambda: new_name("mail"))
     owner: str = "owner@contoso.example"
@@ -92,6 +104,8 @@ class Scenario:
                 }
             },
         }
+        if self.audited:
+            company = merged(company, self._who_reads())
         return merged(company, *(held.seed(self.value, self.canary) for held in (self.connected, *self.others)))
 
     def managed_secret(self, client_id: str, azure_devops: str) -> dict[str, Any]:
@@ -103,10 +117,15 @@ class Scenario:
             "rekey-grace": self.grace,
             **({"rekey-adopt": "true"} if self.adopt else {}),
             **{f"rekey-consumer-{number}": other.uri() for number, other in enumerate(self.others, start=1)},
+            **({TAG_READERS: ",".join((self.job, *self.readers))} if self.audited else {}),
             **self.tags,
         }
         with_it = (other.seed_with_secret(self.vault, self.secret) for other in self.others)
         return merged({"vaults": {self.vault: {"secrets": {self.secret: version}}}}, *with_it)
+
+    def log(self, connection_string: str) -> dict[str, Any]:
+        """Return the seed document of the vaults' audit logs; nothing where they have none."""
+        return {"audit": {"connection_string": connection_string}} if self.audited else {}
 
     def version(self, client_id: str, azure_devops: str) -> dict[str, Any]:
         """Return the secret's version as a seed has it, with the tags that are its credential's."""
@@ -164,4 +183,12 @@ class Scenario:
             "REKEY_MAIL_SENDER": self.sender,
             # Fired by hand here: a demo at one in the morning is still a demo of what it shows. 30 February never is.
             "REKEY_SCHEDULES": json.dumps(dict.fromkeys(SCHEDULES, "0 0 0 30 2 *")),
+            **({"REKEY_AUDIT_STORAGE": storage} if self.audited else {}),
+        }
+
+    def _who_reads(self) -> dict[str, Any]:
+        identities = {JOB: {"client_id": self.job}, INTRUDER: {}}
+        return {
+            "identities": identities,
+            "vaults": {self.vault: {"roles": dict.fromkeys(identities, "Key Vault Secrets User")}},
         }

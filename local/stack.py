@@ -100,6 +100,7 @@ class Stack:
             return response.status, text
 
     def _seed(self) -> None:
+        self.control.seed(self.scenario.log(self.storage.connection_string))
         told = self.control.seed(self.scenario.people_and_machines())
         self.identity: str = told["identities"]["rekey"]["client_id"]
         self.client_id: str = told["applications"][self.scenario.application]["client_id"]

@@ -90,6 +90,7 @@ def _read(
             return "OtherReasons", "", ""
         return "SecretVersionNotFound" if refused.version else "SecretNotFound", "", ""
     version.reads.append(Read(identity.client_id, _now(cloud)))
+    cloud.audit.read_for(identity, vault, f"{secret}/{version.id}")
     return "Resolved", version.id, version.value
 
 

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from local.azure.cloud import Cloud
+from local.azure.directory import Identity
 from local.azure.keyvault_audit_delivery import Batches, Target
 from local.azure.keyvault_audit_record import OPERATIONS, Happened
 from local.azure.keyvault_state import Vault
@@ -19,6 +20,9 @@ from local.azure.wire import Caller, ServiceError
 
 _WITH_VERSION = frozenset({"SecretGet", "SecretSet", "SecretUpdate"})
 """Operations whose record tells the version that was answered, named or not."""
+
+_OF_AZURE = "20.50.2.20"
+"""The address that reads of Azure's own services come from here."""
 
 type Answering = Callable[[Request], Awaitable[Response]]
 
@@ -99,6 +103,22 @@ class AuditLogs:
             return response
 
         return handle
+
+    def read_for(self, identity: Identity, vault: Vault, secret: str) -> None:
+        """Note that a service of Azure read `<secret>/<version>` for somebody's identity."""
+        if self._target is not None:
+            uri = f"{self._cloud.keyvault.origin(vault.name)}/secrets/{secret}"
+            happened = Happened(
+                vault=vault,
+                operation="SecretGet",
+                status=200,
+                at=self._cloud.clock.now(),
+                claims=_claims_of(identity.object_id, identity.client_id),
+                address=_OF_AZURE,
+                uri=uri,
+                id=uri,
+            )
+            self._batches.add(self._target, happened)
 
     async def aclose(self) -> None:
         """Give up what is under way."""

@@ -1,6 +1,7 @@
 """An app setting of App Service that refers to the managed secret instead of holding a copy."""
 
 import re
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -28,6 +29,8 @@ class KeyVaultReference(Copy):
 
     site: str = field(default_factory=lambda: new_name("api"))
     setting: str = "Shop__Reference"
+    client_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    """Of the site's identity."""
 
     @property
     def site_id(self) -> str:
@@ -44,7 +47,7 @@ class KeyVaultReference(Copy):
 
     def seed(self, value: Any, canary: str) -> Seed:  # noqa: ARG002 - it holds no value
         """Return the site's identity and the app's role; the site itself needs the secret."""
-        return merged({"identities": {self.site: {}}}, arm.granted(ROLE, self.site_id))
+        return merged({"identities": {self.site: {"client_id": self.client_id}}}, arm.granted(ROLE, self.site_id))
 
     def seed_with_secret(self, vault: str, secret: str) -> Seed:
         """Return the site: a reference is read as soon as it is there, and then not again for a day."""

@@ -189,6 +189,19 @@ async def test_the_older_form(azure: Simulated, azurite: Azurite, vault: str) ->
     assert claims["http://schemas.microsoft.com/identity/claims/objectidentifier"]
 
 
+async def test_reads_by_azure_itself(azure: Simulated, azurite: Azurite, vault: str) -> None:
+    """A Key Vault reference of a site is a read by the site's identity."""
+    await seed(azure, azurite, vault)
+    setting = {"Deploy": f"@Microsoft.KeyVault(VaultName={vault};SecretName=deploy)"}
+    await azure.seed({"sites": {"shop": {"resource_group": "shop", "identity": "app", "settings": setting}}})
+    await azure.call("GET", f"{azure.control}/_sim/state")  # looking at a site is what has it read
+    (found,) = await records(azure, azurite, vault)
+    assert (found["operationName"], found["identity"]["claim"]["appid"]) == (
+        "SecretGet",
+        azure.cloud.directory.identity("app").client_id,
+    )
+
+
 async def test_a_torn_line_is_completed(azure: Simulated, azurite: Azurite, vault: str) -> None:
     """A batch can be seen before the second half of its last line is there."""
     await seed(azure, azurite, vault, torn=0.5)

@@ -1,0 +1,40 @@
+"""Has the app of a running company look at its vaults' audit logs, as its timer would."""
+
+from typing import Any
+
+from local.processes import wait_until
+from local.stack import Stack
+from rekey import names
+
+TIMER = "/admin/functions/watch_vault_access_timer"
+_INSTANCE = f"/runtime/webhooks/durabletask/instances/{names.WATCH_VAULT_ACCESS}?showInput=false"
+_ENDED = frozenset({"Completed", "Failed", "Terminated"})
+
+
+def watched(stack: Stack, *, timeout: float = 60) -> dict[str, Any]:
+    """Wait until the logs have all that happened, fire the timer, and return the status of the pass once it ended."""
+    wait_until(lambda: not stack.control.audit_waiting(), "the audit logs have all that happened", timeout=timeout)
+    began = begun(stack)
+    stack.host.wait_for(lambda: passed(stack, began), "the audit logs were looked at", timeout=timeout)
+    return status(stack)
+
+
+def begun(stack: Stack) -> str:
+    """Fire the timer and return when the pass before began, which `passed` asks for."""
+    before = str(status(stack).get("createdTime", ""))
+    answer = stack.call("POST", TIMER, {})
+    if answer[0] != 202:
+        raise TimeoutError(f"{TIMER} answered {answer}")
+    return before
+
+
+def passed(stack: Stack, before: str) -> bool:
+    """Tell whether a pass has ended that began later than `before`."""
+    found = status(stack)
+    return found.get("createdTime", "") != before and found.get("runtimeStatus") in _ENDED
+
+
+def status(stack: Stack) -> dict[str, Any]:
+    """Return the status of the latest pass; empty if there was none."""
+    _, found = stack.get(_INSTANCE)
+    return found if isinstance(found, dict) and "runtimeStatus" in found else {}
