@@ -25,6 +25,7 @@ class LogBlob(NamedTuple):
 
     name: str
     size: int
+    etag: str
     hour: datetime
 
 
@@ -44,7 +45,7 @@ class LogBlobs:
                 async for blob in self._container.list_blobs(name_starts_with=f"{self._prefix}{day:y=%Y/m=%m/d=%d/}"):
                     hour = self.hour(blob.name)
                     if hour and hour + timedelta(hours=1) > horizon:
-                        found.append(LogBlob(blob.name, blob.size, hour))
+                        found.append(LogBlob(blob.name, blob.size, blob.etag, hour))
         return sorted(found)
 
     def hour(self, name: str) -> datetime | None:

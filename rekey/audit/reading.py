@@ -18,8 +18,6 @@ MOST_SECONDS = 20.0
 
 _MARK = 64
 """Bytes before a position whose digest tells whether they are still the same."""
-_CLOSING = 8
-"""Bytes that may end the older form; no record is as short."""
 
 
 class Source(Protocol):
@@ -66,21 +64,20 @@ class Reading:
     async def _follow(self, blob: LogBlob, position: Position, *, final: bool) -> bool:
         if blob.size < position.offset:
             raise _ReplacedError
-        if blob.size - position.offset <= (_CLOSING if position.records else 0):
+        if blob.etag == position.etag and not (final and blob.size > position.offset):
             return True
-        cursor = _Cursor(blob, position)
-        while (left := cursor.at < blob.size) and not self._spent():
+        cursor, left = _Cursor(blob, position), blob.size > 0
+        while left and not self._spent():
             chunk = await cursor.read(self._source)
-            if not chunk:
-                left = False
-                break
+            if chunk is None:
+                return True
             self.bytes += len(chunk)
             for piece in cursor.feed(chunk):
                 self._add(blob, piece)
-        if cursor.at >= blob.size:
-            self._end(blob, cursor.splitter, final=final)
-        if reached := cursor.position():
-            self.positions[blob.name] = reached
+            left = cursor.at < blob.size
+            if not left:
+                self._end(blob, cursor.splitter, final=final)
+            self.positions[blob.name] = cursor.position()
         return not left
 
     def _spent(self) -> bool:
@@ -126,12 +123,14 @@ class _Cursor:
         self._from = position
         self._seen = b""  # what was read last, from before the end of what was handed out
 
-    async def read(self, source: Source) -> bytes:
-        """Return the next bytes, none if the blob is gone; _ReplacedError if those before the position changed."""
+    async def read(self, source: Source) -> bytes | None:
+        """Return the next bytes, None if the blob is gone; _ReplacedError if those before the position changed."""
         before = min(_MARK, self.at) if self.at == self._from.offset else 0
         length = min(CHUNK, self.blob.size - self.at)
-        chunk = await source.read(self.blob, self.at - before, length + before) or b""
-        if chunk and before and _digest(chunk[:before]) != self._from.mark:
+        chunk = await source.read(self.blob, self.at - before, length + before)
+        if not chunk or len(chunk) < before + min(length, 1):
+            return None
+        if before and _digest(chunk[:before]) != self._from.mark:
             raise _ReplacedError
         self._seen += chunk[:before]
         return chunk[before:]
@@ -142,13 +141,16 @@ class _Cursor:
         yield from self.splitter.feed(chunk)
         self._seen = (self._seen + chunk)[-(self.at - self.splitter.done + _MARK) :]
 
-    def position(self) -> Position | None:
-        """Return how far records were handed out, None if no further than before."""
+    def position(self) -> Position:
+        """Return how far records were handed out."""
         done = self.splitter.done
-        if done == self._from.offset:
-            return None
         mark = self._seen[: len(self._seen) - (self.at - done)][-_MARK:]
-        return Position(offset=done, mark=_digest(mark), records=self.splitter.records)
+        return Position(
+            offset=done,
+            mark=_digest(mark),
+            records=self.splitter.records,
+            etag=self.blob.etag if self.at >= self.blob.size else "",
+        )
 
 
 class _ReplacedError(Exception):

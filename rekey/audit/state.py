@@ -25,12 +25,14 @@ PREFIX = "audit/state/"
 class Position(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How far one blob was read: `offset` bytes are done with, `mark` is a digest of the last ones before it.
 
-    `records`: it has the older form, one JSON object with a list, instead of a JSON object for each line.
+    `records`: it has the older form, one JSON object with a list, instead of a JSON object for each line. `etag` is the
+    blob's when it was read to its end, "" if it wasn't: while it is the same there is nothing new.
     """
 
     offset: int = 0
     mark: str = ""
     records: bool = False
+    etag: str = ""
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
