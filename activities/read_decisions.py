@@ -16,4 +16,7 @@ async def decided(desk: Desk, walk: Walk) -> Decided:
     """Return the decisions that were taken so far."""
     record = await desk.records().read(walk.rotation.id)
     decisions = record.decisions if record else ()
-    return Decided(acknowledged={d.subject: d.by for d in decisions if d.kind == DecisionKind.ACKNOWLEDGE})
+    return Decided(
+        acknowledged={d.subject: d.by for d in decisions if d.kind == DecisionKind.ACKNOWLEDGE},
+        refused=record.refusals if record else (),
+    )

@@ -12,6 +12,7 @@ from rekey.model import NOT_ACKNOWLEDGED, NoticeKind, Ok, Outcome, Question, Tel
 _OF_OUTCOME = {"retry-after": "retrying", "unclear": "retrying", "permanent": "refused"}
 _OF_NOTICE = {
     NoticeKind.SWITCHED: "waiting",
+    NoticeKind.STILL_USED: "waiting",
     NoticeKind.NEEDS_YOU: "needs-you",
     NoticeKind.FAILED: "failed",
     NoticeKind.BAD_POLICY: "bad-policy",
@@ -55,6 +56,8 @@ def _after(given: object, value: Any) -> dict[str, Any]:
         return found | {"state": "not-due"}
     if isinstance(given, Walk) and given.result:
         return found | {"state": given.result}
+    if isinstance(given, Walk) and given.until:
+        return found | {"state": "waiting"} | _grace(given.until)
     if isinstance(given, Walk) and _lacks(given, value):
         return found | {"state": "needs-you", "waiting_for": NOT_ACKNOWLEDGED}
     if isinstance(given, Telling) and given.notice.kind in _OF_NOTICE:
@@ -71,10 +74,13 @@ def _lacks(walk: Walk, value: Any) -> bool:
 
 def _wait(given: Telling) -> dict[str, Any]:
     notice = given.notice
-    if notice.kind == NoticeKind.SWITCHED:
-        until = notice.old_valid_until
-        return {"waiting_for": "the end of the grace period", "until": _moment(until)}
+    if notice.kind in {NoticeKind.SWITCHED, NoticeKind.STILL_USED}:
+        return _grace(notice.old_valid_until)
     return {"waiting_for": notice.code, "failed_step": notice.failed_step}
+
+
+def _grace(until: datetime | None) -> dict[str, Any]:
+    return {"waiting_for": "the end of the grace period", "until": _moment(until)}
 
 
 def _moment(time: datetime | None) -> str:

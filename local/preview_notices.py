@@ -153,6 +153,12 @@ def samples() -> dict[NoticeKind, Notice]:
             what_to_do="Decide: retry, skip-consumer, rollback or abandon.",
             consumers=(*_SWITCHED.consumers, _FAILED_CONSUMER),
         ),
+        NoticeKind.STILL_USED: replace(
+            _SWITCHED,
+            kind=NoticeKind.STILL_USED,
+            code="old-version-enabled",
+            message="refused because the old version is disabled: application 9f0d6a4e-11c2-4f6e-8a53-0a5a3f6f9f10",
+        ),
         NoticeKind.BAD_POLICY: replace(
             _STARTING,
             kind=NoticeKind.BAD_POLICY,

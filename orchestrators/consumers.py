@@ -5,26 +5,25 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from durabletask.task import OrchestrationContext, Task, TaskFailedError, when_all, when_any
+from durabletask.task import OrchestrationContext, Task, TaskFailedError, when_all
 
 from orchestrators.attempts import StepFailed, Steps
 from orchestrators.clock import now
+from orchestrators.grace import AT_LEAST, Grace
 from orchestrators.rotation_steps import RotationSteps
 from rekey import names
-from rekey.model import NOT_ACKNOWLEDGED, ConsumerResult, ConsumerTarget, Decided, Walk, When, decode, encode
+from rekey.model import NOT_ACKNOWLEDGED, ConsumerResult, ConsumerTarget, Walk, When, decode, encode
 
 LOOKS_AGAIN = timedelta(days=1)
 """How long a rotation waits for an acknowledgement before it reads the record again: an event may get lost."""
-
-AT_LEAST = timedelta(days=7)
-"""How long it waits after the grace if the old credential has no end of its own."""
 
 
 class Consumers:
     """The consumers of one rotation."""
 
-    def __init__(self, ctx: OrchestrationContext, steps: RotationSteps) -> None:
+    def __init__(self, ctx: OrchestrationContext, steps: RotationSteps, grace: Grace) -> None:
         self._ctx = ctx
+        self._grace = grace
         self._steps = steps
         self._progress = steps.progress
 
@@ -57,10 +56,7 @@ class Consumers:
     def _wait_for_decision(self, waiting_for: str, end: datetime) -> Steps[None]:
         until = min(end, now(self._ctx) + LOOKS_AGAIN)
         self._progress.at(names.GRACE, "needs-you", until=until, waiting_for=waiting_for)
-        decided = self._ctx.wait_for_external_event(names.DECISION_EVENT)
-        yield when_any([decided, self._ctx.create_timer(until)])
-        # The engine gives an event to the oldest wait: one that nobody waits for any more would swallow the next.
-        decided.cancel()
+        yield from self._grace.event_or(until)
 
     def _patience(self, walk: Walk) -> datetime:
         """Return until when people may take their time; without an end of the old one, AT_LEAST more."""
@@ -103,7 +99,7 @@ class Consumers:
         by_hand = walk.facts.by_hand() if walk.facts else ()
         if not by_hand:
             return []
-        decided = decode((yield from self._steps.insisted(names.READ_DECISIONS, walk)), Decided)
+        decided = yield from self._grace.heard(walk)
         self._steps.tell.acknowledged = decided.acknowledged
         missing = [target for target in by_hand if target.uri not in decided.acknowledged]
         confirmed = self._progress.consumers["total"] - len(missing)

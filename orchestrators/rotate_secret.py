@@ -4,7 +4,7 @@ Before `set_secret_version` a failure undoes what was made and ends the rotation
 credentials work, so the owners are told what failed and the rotation keeps trying until the old credential's end.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import azure.durable_functions as df
@@ -14,6 +14,7 @@ from orchestrators.attempts import StepFailed, Steps
 from orchestrators.clock import now
 from orchestrators.consumers import Consumers
 from orchestrators.forwarding import rotation_forwarded
+from orchestrators.grace import Grace
 from orchestrators.progress import Progress
 from orchestrators.rotation_steps import RotationSteps
 from orchestrators.telling import Teller
@@ -25,11 +26,9 @@ from rekey.model import (
     Published,
     Question,
     Reading,
-    Reason,
     Retired,
     RotationRequest,
     Undone,
-    UseCheck,
     Walk,
     decode,
 )
@@ -72,7 +71,8 @@ class Rotate:
         self.progress = Progress(ctx, rotation_id)
         self.tell = Teller(ctx)
         self.steps = RotationSteps(ctx, self.progress, self.tell)
-        self.consumers = Consumers(ctx, self.steps)
+        self.grace = Grace(ctx, self.steps)
+        self.consumers = Consumers(ctx, self.steps, self.grace)
 
     def run(self) -> Steps[Any]:
         """Walk all the way, or as far as it goes."""
@@ -154,13 +154,13 @@ class Rotate:
         if rotation.policy.disable_old == "now":
             yield from self.steps.insisted(names.DISABLE_OLD_VERSION, walk)
         results = yield from self.consumers.switch(walk)
+        walk = walk.but(since=now(self.ctx))
         until = grace_until(rotation.policy, now(self.ctx), rotation.expires)
         yield from self.tell.switched(walk, results, until)
-        yield from self.grace(until)
+        yield from self.grace.pass_by(walk, until)
         yield from self.consumers.acknowledged(walk)
-        use = decode((yield from self.steps.insisted(names.CHECK_OLD_CREDENTIAL_USE, walk)), UseCheck)
-        self.tell.remarks += [use.remark] if use.remark else []
-        if rotation.policy.disable_old == "at-retire":
+        yield from self.grace.unused(walk)
+        if self.grace.enabled or rotation.policy.disable_old == "at-retire":
             yield from self.steps.insisted(names.DISABLE_OLD_VERSION, walk)
         retired = decode((yield from self.steps.insisted(names.RETIRE_OLD_CREDENTIAL, walk)), Retired)
         if retired.look_again:
@@ -169,13 +169,6 @@ class Rotate:
         yield from self.tell.done(walk, results, retired.remark)
         yield from self.steps.insisted(names.CLOSE_RECORD, walk.but(result="done"))
         self.progress.at(names.CLOSE_RECORD, "done")
-
-    def grace(self, until: datetime) -> Steps[None]:
-        """Leave both credentials valid."""
-        if self.request.reason == Reason.LEAK:
-            return
-        self.progress.at(names.GRACE, "waiting", until=until, waiting_for="the end of the grace period")
-        yield self.ctx.create_timer(until)
 
     def end_failed(self, walk: Walk, failure: StepFailed) -> Steps[Any]:
         """Tell the owners, close the record, end the instance; a rotation that somebody overtook ends `superseded`."""

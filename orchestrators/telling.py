@@ -17,8 +17,10 @@ from rekey.model import (
     Notice,
     NoticeKind,
     Reason,
+    Refusal,
     RotationRequest,
     Telling,
+    UseCheck,
     Walk,
     When,
 )
@@ -79,6 +81,32 @@ class Teller:
         facts = {"consumers": results, "key": failure.step, "old_valid_until": old_valid_until}
         told = self._telling(walk, NoticeKind.NEEDS_YOU, **facts, **_of(failure))
         yield from self._send_each([told, *_asking(walk, NoticeKind.NEEDS_YOU, missing, old_valid_until)])
+
+    def still_used(self, walk: Walk, use: UseCheck, until: datetime) -> Steps[None]:
+        """Say who still uses the old credential, and that it stays for them until then."""
+        yield from self._tell(
+            walk,
+            NoticeKind.STILL_USED,
+            key=f"used {until.isoformat()}",
+            code="still-used",
+            message="; ".join(use.used_by),
+            old_valid_until=until,
+        )
+
+    def refused(
+        self, walk: Walk, refusals: Sequence[Refusal], until: datetime, failure: StepFailed | None
+    ) -> Steps[None]:
+        """Say which readers were refused the old version, and that it is enabled again, or why it couldn't be."""
+        who = "; ".join(refusal.who() for refusal in refusals)
+        why = _of(failure) if failure else {"code": "old-version-enabled", "message": "", "failed_step": ""}
+        said = f"refused because the old version is disabled: {who}. {why['message']}".strip()
+        yield from self._tell(
+            walk,
+            NoticeKind.STILL_USED,
+            key=f"refused {until.isoformat()} {who}",
+            old_valid_until=until,
+            **{**why, "message": said},
+        )
 
     def dressed(self, results: Sequence[ConsumerResult]) -> tuple[ConsumerResult, ...]:
         """Return the results with what was acknowledged meanwhile as confirmed."""

@@ -51,6 +51,7 @@ _OWN = {
     names.UPDATE_CONSUMER: ("vault", "storage"),
     names.CONFIRM_CONSUMER: ("vault", "storage"),
     names.READ_DECISIONS: ("storage",),
+    names.ENABLE_OLD_VERSION: ("vault", "storage"),
     names.CHECK_OLD_CREDENTIAL_USE: ("storage",),
     names.RETIRE_OLD_CREDENTIAL: ("storage",),
     names.CLOSE_RECORD: ("storage",),

@@ -156,6 +156,11 @@ class Vault:
         with translated(self._where(secret), forbidden=self._grant):
             await self._client.update_secret_properties(secret, version, enabled=False)
 
+    async def enable(self, secret: str, version: str) -> None:
+        """Enable that version again."""
+        with translated(self._where(secret), forbidden=self._grant):
+            await self._client.update_secret_properties(secret, version, enabled=True)
+
     async def destroy(self, secret: str) -> None:
         """Delete and purge a secret with all its versions; one that is gone already is no error.
 

@@ -55,7 +55,7 @@ def _may_read(access: Access, watched: Watched, known: Known) -> bool:
     """Where no list of readers is given, whoever has the right in the vault may: others aren't told it is disabled."""
     ids = access.caller.known_as()
     readers = watched.readers if watched.readers is not None else known.readers
-    return bool(ids) and not ids & known.own and (readers is None or bool(ids & readers))
+    return bool(ids) and not known.is_own(access.caller) and (readers is None or bool(ids & readers))
 
 
 async def _wake(engine: DurableClient, record: "Record") -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from rekey.audit.access import Caller
-from rekey.blobs import read_tagged, replace, translated
+from rekey.blobs import names_under, read_json, read_tagged, replace, translated
 from rekey.errors import NotYetError
 from rekey.model.audit import Place
 from rekey.model.notice import Notice
@@ -93,6 +93,13 @@ class States:
         with translated("audit state"):
             body, etag = await read_tagged(self._container, _blob(place)) or (b"", "")
             return (msgspec.json.decode(body, type=State) if body else State(vault=place.vault)), etag
+
+    async def of(self, vault: str) -> list[State]:
+        """Return the states of every log that the vault (lower case) has or had."""
+        blobs = await names_under(self._container, f"{PREFIX}{vault}-", "audit state")
+        found = [await read_json(self._container, blob, State, "audit state") for blob in blobs]
+        # Another vault's name may begin with this one's.
+        return [state for state in found if state is not None and state.vault == vault]
 
     async def write(self, place: Place, state: State, etag: str) -> str:
         """Put `state` in place of the one that was read with `etag` and return the new ETag.

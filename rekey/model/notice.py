@@ -18,6 +18,7 @@ class NoticeKind(StrEnum):
     DONE = "done"
     FAILED = "failed"
     NEEDS_YOU = "needs-you"
+    STILL_USED = "still-used"
     BAD_POLICY = "bad-policy"
     SWEEP = "sweep"
     RECONCILE = "reconcile"

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from rekey.model.decision import Refusal
 from rekey.model.policy import Policy
 from rekey.model.request import Reason
 
@@ -130,10 +131,15 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UseCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the old credential is still used: `remark` says what wasn't looked at, `used_by` who was seen."""
+    """Whether the old credential is still used: `remark` says what wasn't looked at, `used_by` who was seen, in words.
+
+    `last` is the last use among theirs; `refused` are readers on the record that were refused the old version.
+    """
 
     checked: bool
     used_by: tuple[str, ...] = ()
+    last: datetime | None = None
+    refused: tuple[Refusal, ...] = ()
     remark: str = ""
 
 
@@ -171,13 +177,19 @@ class ConsumerResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Walk(msgspec.Struct, frozen=True, kw_only=True):
-    """The input of every step: the rotation and what earlier steps found out. Each step reads what it needs of it."""
+    """The input of every step: the rotation and what earlier steps found out. Each step reads what it needs of it.
+
+    `since` is the switch, later the last use that is known: what comes after it counts as use of the old credential.
+    `until` is the end of the grace, for steps in the midst of it.
+    """
 
     rotation: Rotation
     facts: Facts | None = None
     issued: Issued | None = None
     published: Published | None = None
     target: ConsumerTarget | None = None
+    since: datetime | None = None
+    until: datetime | None = None
     result: str = ""
 
     def but(self, **changes: Any) -> "Walk":

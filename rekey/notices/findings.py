@@ -9,7 +9,7 @@ from rekey.model.notice import MOST_FINDINGS
 
 MOST_OF_A_GROUP = 50
 
-URGENT = (NoticeKind.ALERT, NoticeKind.NEEDS_YOU, NoticeKind.FAILED, NoticeKind.BAD_POLICY)
+URGENT = (NoticeKind.ALERT, NoticeKind.NEEDS_YOU, NoticeKind.FAILED, NoticeKind.BAD_POLICY, NoticeKind.STILL_USED)
 """What somebody has to act on, the most urgent first."""
 
 _TITLES: dict[str, str] = {
@@ -17,6 +17,7 @@ _TITLES: dict[str, str] = {
     NoticeKind.NEEDS_YOU: "Needs you: the rotation waits",
     NoticeKind.FAILED: "Failed: not rotated",
     NoticeKind.BAD_POLICY: "Bad policy: not rotated until the tags are corrected",
+    NoticeKind.STILL_USED: "Still used: somebody reads the old version",
     "mail-refused": "Could not be told: the mail service refuses the address",
     NoticeKind.SWITCHED: "Switched: the new credential is in the vault",
     NoticeKind.DONE: "Done: the rotation is finished",

@@ -40,7 +40,11 @@ def _of_one_rotation(told: Sequence[Notice]) -> Iterable[Finding]:
     asked = [notice for notice in told if notice.to_act]
     told = [notice for notice in told if not notice.to_act]
     latest = max((n for n in told if n.kind in PLANNED), key=_place, default=None)
-    over = (*PLANNED, NoticeKind.NEEDS_YOU) if latest and latest.kind is NoticeKind.DONE else PLANNED
+    over = (
+        (*PLANNED, NoticeKind.NEEDS_YOU, NoticeKind.STILL_USED)
+        if latest and latest.kind is NoticeKind.DONE
+        else PLANNED
+    )
     for notice in told:
         if notice.findings:
             yield from notice.findings

@@ -23,6 +23,7 @@ _SUBJECTS = {
     NoticeKind.DONE: "done: {name}, rotation finished",
     NoticeKind.FAILED: "failed: {name} was not rotated",
     NoticeKind.NEEDS_YOU: "needs you: {name}",
+    NoticeKind.STILL_USED: "still used: the old {noun} of {name}",
     NoticeKind.BAD_POLICY: "bad policy: {name} is not rotated until its tags are corrected",
     NoticeKind.ALERT: "alert: {name}",
 }

@@ -77,6 +77,14 @@ STATES: list[tuple[str, object, Outcome, dict[str, str]]] = [
     ),
     ("read_decisions", BY_HAND, Ok({"acknowledged": {}}), {"state": "needs-you", "waiting_for": "not-acknowledged"}),
     ("read_decisions", BY_HAND, Ok({"acknowledged": {"manual:ada@contoso.example": "ops"}}), {"state": "running"}),
+    *(
+        (step, given, Ok(), {"state": "waiting", "until": "2030-01-08T00:00:00+00:00"})
+        for step, given in (
+            ("read_decisions", BY_HAND.but(until=AT)),
+            ("enable_old_version", WALK.but(until=AT)),
+            ("notify_owners", telling(NoticeKind.STILL_USED, old_valid_until=AT)),
+        )
+    ),
     (
         "notify_owners",
         telling(NoticeKind.NEEDS_YOU, code="no-connection"),

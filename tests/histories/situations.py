@@ -19,11 +19,12 @@ from rekey.model import (
     RetryAfter,
     Span,
     Undone,
+    UseCheck,
     When,
     encode,
 )
 from tests.orchestrators.engine import BEGIN, Engine
-from tests.orchestrators.scripts import BUSY, DIES, INSTANCE, LOST, NEW, REFUSED, World, for_ever
+from tests.orchestrators.scripts import BUSY, DIES, INSTANCE, LOST, NEW, READER, REFUSED, World, for_ever
 
 THROTTLED = RetryAfter("throttled", "too many requests", 42.0)
 NOT_YET = RetryAfter("not-yet", "a new password is refused until every replica knows it", 5.0)
@@ -31,6 +32,8 @@ SUPERSEDED = Permanent("superseded", "somebody else wrote a newer version")
 PUBLISHED = Published(version=NEW, expires=BEGIN + timedelta(days=180))
 LEFT_ALONE = "The old password was made by hand and isn't adopted: it is left until it expires."
 FIRST = ConsumerResult(uri="toy://place/0", confirmed_by="a sign-in")
+USED = Ok(encode(UseCheck(checked=True, used_by=("application app-shop",), last=BEGIN + timedelta(days=6))))
+USED_IN_VAIN = Ok(encode(UseCheck(checked=True, used_by=("application app-shop",), refused=(READER,))))
 HALF_A_DAY = timedelta(hours=12)
 
 
@@ -124,6 +127,17 @@ def _tried_out(*outcomes: Outcome | str) -> World:
     return World(whens=(When.WITH_OTHERS, When.AFTER_OTHERS)).says(names.CONFIRM_CONSUMER, Ok(encode(FIRST)), *outcomes)
 
 
+def _refused(after: timedelta, *, noted: bool = True, by_hand: timedelta | None = None) -> World:
+    """Let an event come; `noted`: the record says which reader was refused the old version.
+
+    `by_hand`: somebody has to act, and acknowledges that then.
+    """
+    world = _by_hand(by_hand) if by_hand else World()
+    world.refused_after = after if noted else None
+    world.engine.raise_event(INSTANCE, names.DECISION_EVENT, after)
+    return world
+
+
 BAD_INPUT = {"vault": "kv-shop", "secret": "Deploy", "reason": "fun"}
 
 
@@ -152,6 +166,16 @@ ROTATIONS: dict[str, Situation] = {
     "acknowledged-leak": _rotation(lambda: _by_hand(timedelta(hours=2), reason="leak")),
     "never-acknowledged": _rotation(lambda: _by_hand(None, lifetime_left=timedelta(days=9))),
     "decisions-unread": _rotation(lambda: _by_hand(timedelta(days=2)).says(names.READ_DECISIONS, REFUSED)),
+    # Somebody still needs the old credential.
+    "used-once": _rotation(lambda: World().says(names.CHECK_OLD_CREDENTIAL_USE, USED)),
+    "used-to-the-end": _rotation(lambda: World().says(names.CHECK_OLD_CREDENTIAL_USE, for_ever(USED))),
+    "used-leak": _rotation(lambda: World(reason="leak").says(names.CHECK_OLD_CREDENTIAL_USE, USED)),
+    "refused-in-grace": _rotation(lambda: _refused(timedelta(days=2))),
+    "refused-unheard": _rotation(lambda: World().says(names.CHECK_OLD_CREDENTIAL_USE, USED_IN_VAIN)),
+    "refused-in-vain": _rotation(lambda: _refused(timedelta(days=2)).says(names.ENABLE_OLD_VERSION, REFUSED)),
+    "refused-after-grace": _rotation(lambda: _refused(timedelta(days=9), by_hand=timedelta(days=10))),
+    "refused-unread": _rotation(lambda: _refused(timedelta(days=2)).says(names.READ_DECISIONS, REFUSED)),
+    "raw-event-in-grace": _rotation(lambda: _refused(timedelta(days=2), noted=False)),
     # Nothing to do, or not here.
     "not-due": _rotation(lambda: World(reading=Reading(not_due="expires in a year"))),
     "forwarded": _rotation(World, "by-hand-1"),

@@ -61,6 +61,11 @@ FACTS = {
         "rekey-lifetime: got 'half a year', expected an ISO 8601 duration such as P180D",
         "Correct the tag on the newest version",
     ),
+    NoticeKind.STILL_USED: (
+        "refused because the old version is disabled: application 9f0d6a4e-11c2-4f6e-8a53-0a5a3f6f9f10",
+        "enabled again, so that nothing stands still, until Saturday, 28 November 2026, 09:30 UTC",
+        "let them read the secret without a version",
+    ),
     NoticeKind.SWEEP: (
         "12",
         "no-expiry (2)",
@@ -184,6 +189,7 @@ def test_every_mail_names_secret_application_and_facts(kind: NoticeKind) -> None
             NoticeKind.BAD_POLICY,
             "[Rekey] bad policy: kv-shop/shop-deploy is not rotated until its tags are corrected",
         ),
+        (NoticeKind.STILL_USED, "[Rekey] still used: the old password of kv-shop/shop-deploy"),
         (NoticeKind.SWEEP, "[Rekey] nightly sweep: 12 rotations started, 3 findings"),
         (NoticeKind.RECONCILE, "[Rekey] nightly check: 2 findings"),
         (NoticeKind.DIGEST, "[Rekey] news: 3 secrets, 1 to act on"),

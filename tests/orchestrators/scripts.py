@@ -26,6 +26,7 @@ from rekey.model import (
     Published,
     Question,
     Reading,
+    Refusal,
     Retired,
     RetryAfter,
     Rotation,
@@ -48,6 +49,7 @@ OWNER = "owner@contoso.example"
 PARTNER = "partner@contoso.example"
 OLD_KEY = "old-key"
 NEW = "version-2"
+READER = Refusal(app_id="app-shop", object_id="oid-shop", at=BEGIN + timedelta(hours=1))
 
 ORCHESTRATORS = {
     name: functions(module.blueprint)[name].get_user_function().orchestrator_function
@@ -83,6 +85,8 @@ class World:
     """When each consumer gets its turn; with the others where nothing is said."""
     acknowledged_after: timedelta | None = None
     """When those who act by hand are on the record as acknowledged."""
+    refused_after: timedelta | None = None
+    """When READER is on the record as refused the old version."""
 
     def __post_init__(self) -> None:
         self.consumers = len(self.whens) or self.consumers
@@ -132,7 +136,7 @@ class World:
             names.SET_SECRET_VERSION: lambda: Published(version=NEW, expires=expires),
             names.CONFIRM_CONSUMER: lambda: ConsumerResult(uri=payload["target"]["uri"], confirmed_by="a sign-in"),
             names.CHECK_OLD_CREDENTIAL_USE: lambda: UseCheck(checked=False, remark="not checked"),
-            names.READ_DECISIONS: lambda: Decided(acknowledged=self._acknowledged(now)),
+            names.READ_DECISIONS: lambda: Decided(acknowledged=self._acknowledged(now), refused=self._refused(now)),
             names.RETIRE_OLD_CREDENTIAL: lambda: Retired(removed=(OLD_KEY,)),
             names.UNDO_GENERATION: lambda: Undone(removed=("new-key",)),
         }
@@ -150,6 +154,9 @@ class World:
         if self.acknowledged_after is None or now < BEGIN + self.acknowledged_after:
             return {}
         return {target.uri: "ops" for target in self._targets() if target.when == When.BY_HAND}
+
+    def _refused(self, now: datetime) -> tuple[Refusal, ...]:
+        return () if self.refused_after is None or now < BEGIN + self.refused_after else (READER,)
 
     def _rotation(self, question: Question, now: datetime) -> Rotation:
         request: RotationRequest = question.request

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from durabletask.internal import orchestrator_service_pb2 as pb
 
-from orchestrators import attempts, rotate_secret
+from orchestrators import attempts, grace
 from rekey import names
 from rekey.model import Permanent
 from tests.orchestrators.engine import replay
@@ -46,10 +46,10 @@ def test_another_number_of_waits_is_caught(monkeypatch: pytest.MonkeyPatch) -> N
     world = World()
     instance = world.run()
 
-    def no_grace(_rotate: object, _until: object) -> Iterator[Any]:
+    def no_grace(_grace: object, _walk: object, _until: object) -> Iterator[Any]:
         yield from ()
 
-    monkeypatch.setattr(rotate_secret.Rotate, "grace", no_grace)
+    monkeypatch.setattr(grace.Grace, "pass_by", no_grace)
     assert "NonDeterminism" in _failure(instance.episodes[-1][0])
 
 
