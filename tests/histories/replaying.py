@@ -1,6 +1,7 @@
 """Knows what has to stay the same when a recorded history meets the present orchestrators: what the engine compares."""
 
 import importlib
+import itertools
 import json
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,8 +30,8 @@ def registered() -> dict[str, Any]:
     return {name: u.orchestrator_function for name, u in users.items() if hasattr(u, "orchestrator_function")}
 
 
-def differences(history: History, orchestrators: Orchestrators) -> Iterator[str]:
-    """Replay every episode after all that was before it, as a live instance meets it after an upgrade.
+def differences(history: History, orchestrators: Orchestrators, *, first: int = 1) -> Iterator[str]:
+    """Replay every episode from the `first` on after all that was before it, as a live instance meets it when upgraded.
 
     Each difference names history, episode (counted from 1), what the history has and what the orchestrator wants.
     """
@@ -38,7 +39,8 @@ def differences(history: History, orchestrators: Orchestrators) -> Iterator[str]
     if orchestrator is None:
         yield f"{history.name}: no orchestrator is called {history.orchestrator} any more"
         return
-    for number, (episode, request) in enumerate(zip(history.episodes, history.requests, strict=True), start=1):
+    every = enumerate(zip(history.episodes, history.requests, strict=True), start=1)
+    for number, (episode, request) in itertools.islice(every, first - 1, None):
         where = f"{history.name}, episode {number}"
         answers = [replay(orchestrator, request) for _ in range(2)]
         wanted, found = expected(episode), decisions(answers[0])

@@ -17,12 +17,18 @@ HISTORIES = read_all()
 
 
 def _caught(histories: list[History]) -> str:
-    """Return the first difference; the history that showed it comes first the next time."""
+    """Return a difference; the history that showed it comes first the next time.
+
+    The last episode replays all that was decided before, so most changes show there, thirty times as fast. What only
+    some episode's status shows is looked for in all of them afterwards.
+    """
     present = registered()
-    for place, history in enumerate(histories):
-        if difference := next(differences(history, present), ""):
-            histories.insert(0, histories.pop(place))
-            return difference
+    for only_last in (True, False):
+        for place, history in enumerate(histories):
+            first = len(history.episodes) if only_last else 1
+            if difference := next(differences(history, present, first=first), ""):
+                histories.insert(0, histories.pop(place))
+                return difference
     return ""
 
 
