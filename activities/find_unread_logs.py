@@ -25,6 +25,8 @@ async def find(desk: Desk, part: Part) -> Looked:
         return Looked()
     book, container = ledger(desk, part, "audit-logs"), desk.clients.container()
     found, states = await find_logs(desk, Pass(run_id=part.run_id, started=part.started)), States(container)
+    for trouble in found.troubles:
+        book.find(logs.unlisted(trouble))
     for vault in found.missing:
         book.find(logs.missing(vault))
     for place in found.places:

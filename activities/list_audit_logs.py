@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from activities.blueprint import blueprint
 from activities.step import Desk, run_unrecorded
 from rekey import names
-from rekey.model.audit import Logs, Pass
+from rekey.errors import RekeyError
+from rekey.model.audit import Logs, Pass, Trouble
 
 if TYPE_CHECKING:
     from rekey.model.audit import Place
@@ -23,18 +24,26 @@ async def list_audit_logs_step(payload: dict) -> dict:
 async def find(desk: Desk, _pass: Pass) -> Logs:
     """Return the places, and the vaults, the staging vault among them, that have none."""
     wanted = frozenset({*desk.settings.vaults(), desk.settings.staging_vault.lower()})
-    found = await _places(desk, wanted, anew=False)
-    if wanted - {place.vault for place in found}:
-        found = await _places(desk, wanted, anew=True)
-    return Logs(places=tuple(found), missing=tuple(sorted(wanted - {place.vault for place in found})))
+    found, troubles = await _places(desk, wanted, anew=False)
+    missing = wanted - {place.vault for place in found}
+    if missing and not troubles:
+        found, troubles = await _places(desk, wanted, anew=True)
+        missing = wanted - {place.vault for place in found}
+    return Logs(places=tuple(found), missing=() if troubles else tuple(sorted(missing)), troubles=tuple(troubles))
 
 
-async def _places(desk: Desk, wanted: frozenset[str], *, anew: bool) -> "list[Place]":
-    return [
-        place
-        for account in range(len(desk.settings.audit.storage))
-        for place in await _in_account(desk, account, wanted, anew=anew)
-    ]
+async def _places(desk: Desk, wanted: frozenset[str], *, anew: bool) -> "tuple[list[Place], list[Trouble]]":
+    """One account that can't be looked through doesn't hide the others."""
+    found, errors = list["Place"](), list[RekeyError]()
+    accounts = range(len(desk.settings.audit.storage))
+    for account in accounts:
+        try:
+            found += await _in_account(desk, account, wanted, anew=anew)
+        except RekeyError as error:
+            errors.append(error)
+    if errors and len(errors) == len(accounts):
+        raise errors[0]
+    return found, [Trouble(code=e.code, message=e.message, what_to_do=e.what_to_do) for e in errors]
 
 
 async def _in_account(desk: Desk, account: int, wanted: frozenset[str], *, anew: bool) -> "tuple[Place, ...]":

@@ -71,6 +71,8 @@ class Watch:
             self.show(failure.step, "failed")
             raise WatchFailed(str(failure)) from None
         self.logs = decode(found, Logs)
+        for one in self.logs.troubles:
+            self.fail("", StepFailed(names.LIST_AUDIT_LOGS, one.code, one.message, one.what_to_do))
         left = yield from self.read_all()
         for place in self.logs.places:
             yield from self.tell_of(place)

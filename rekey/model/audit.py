@@ -31,11 +31,20 @@ class Glance(Pass, frozen=True, kw_only=True):
     place: Place
 
 
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Why one of several accounts could not be looked through."""
+
+    code: str
+    message: str
+    what_to_do: str = ""
+
+
 class Logs(msgspec.Struct, frozen=True, kw_only=True):
-    """What `list_audit_logs` found; `missing` are the vaults that have no log anywhere."""
+    """What `list_audit_logs` found; `missing` are the vaults that have no log anywhere, if everywhere was looked."""
 
     places: tuple[Place, ...] = ()
     missing: tuple[str, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True):

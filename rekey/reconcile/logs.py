@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from rekey import names
 from rekey.model import Finding
-from rekey.model.audit import Place
+from rekey.model.audit import Place, Trouble
 
 LATE = timedelta(hours=2)
 """A log is read every few minutes; so long without getting to its end is no bad moment."""
@@ -13,6 +13,11 @@ LATE = timedelta(hours=2)
 def is_late(passed: datetime | None, now: datetime) -> bool:
     """Tell whether it is too long ago that a log was read to its end."""
     return passed is None or now - passed > LATE
+
+
+def unlisted(trouble: Trouble) -> Finding:
+    """Say why one of several accounts could not be looked through: whose logs are there nobody knows."""
+    return Finding(code="audit-logs-unlisted", message=trouble.message, what_to_do=trouble.what_to_do)
 
 
 def missing(vault: str) -> Finding:

@@ -11,7 +11,7 @@ import pytest
 from orchestrators import watch_vault_access
 from rekey import names
 from rekey.model import Notice, NoticeKind, Ok, Outcome, Permanent, Told, encode
-from rekey.model.audit import Alert, Alerts, Logs, Place, Read
+from rekey.model.audit import Alert, Alerts, Logs, Place, Read, Trouble
 from tests.orchestrators.engine import Activity, Engine, Instance, replay
 from tests.orchestrators.scripts import BUSY, LOST, REFUSED
 from tests.triggers.durable import functions
@@ -123,6 +123,16 @@ def test_a_log_that_fails_stops_no_other(broken: str, outcome: Outcome) -> None:
     assert ended.output["failed"][0]["step"] == broken
     assert ended.statuses[-1]["failed"] == ended.output["failed"]
     assert {f"{names.READ_AUDIT_LOG} kv-1", f"{names.PLAN_ALERTS} kv-1"} <= set(watching.steps)
+
+
+def test_an_account_that_fails_stops_no_other() -> None:
+    """What one of several storage accounts has against being listed is in the result, and the others are read."""
+    trouble = Trouble(code="forbidden", message="audit logs of account 1: HTTP 403", what_to_do="Grant it.")
+    logs = Logs(places=(Place(account=0, prefix="p0/", vault="kv-0"),), troubles=(trouble,))
+    watching = Watching(1).says(names.LIST_AUDIT_LOGS, Ok(encode(logs)))
+    (failed,) = watching.run().output["failed"]
+    assert failed == {"vault": "", "step": names.LIST_AUDIT_LOGS, **encode(trouble)}
+    assert f"{names.READ_AUDIT_LOG} kv-0" in watching.steps
 
 
 def test_what_was_decided_is_told_though_the_log_cannot_be_read() -> None:
