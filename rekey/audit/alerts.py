@@ -208,5 +208,5 @@ def _remarks(group: Group) -> tuple[str, ...]:
 
 def _identity(state: State, place: Place, keys: Sequence[str]) -> str:
     """Return the id of the letter that tells these groups now, the same whenever it is written."""
-    facts = [place.account, place.prefix, [(key, state.groups[key].mails, state.groups[key].told) for key in keys]]
+    facts = [place.account, place.prefix, [(key, state.groups[key].told) for key in keys]]
     return str(uuid.uuid5(_NAMESPACE, msgspec.json.encode(facts).decode()))

@@ -158,6 +158,21 @@ def test_who_has_to_act_reads_so_in_a_digest_too() -> None:
     assert (last.code, last.message.endswith("Before that: switched.")) == ("needs-you", True)
 
 
+def test_alerts_keep_what_they_say_when_folded() -> None:
+    """An alert is a line that names the caller, the most urgent one; of a storm every line is there."""
+    alert = samples()[NoticeKind.ALERT]
+    lines = tuple(Finding(code="unexpected-reader", secret=name, message="seen.") for name in "ab")
+    storm = replace(alert, secret="", sighting=None, findings=lines)
+    first, *others = _lines(alert, replace(storm, rotation_id="storm"))
+    assert (first.code, first.secret) == (NoticeKind.ALERT, alert.secret)
+    assert alert.sighting is not None
+    for fact in (alert.sighting.app_id, "12 times, 3 of them refused", "104.40.82.76"):
+        assert fact in first.message
+    assert tuple(others) == lines
+    waits = [waiting(notice("a", NoticeKind.NEEDS_YOU, to=(ANN,))), waiting(replace(alert, to=(BOB,)))]
+    assert [p.to for p in sorted_out(waits).singles] == [(BOB,), (ANN,)]
+
+
 def test_what_others_wrote_stays_text_when_folded() -> None:
     """A link or markup in a notice's fields is as harmless in a digest as in the notice."""
     hostile = "<b>https://evil.example/reset</b>\r\nWHAT TO DO"
