@@ -12,6 +12,7 @@ from local.scenario import Scenario
 from local.seen import Seen, look
 from local.stack import Stack
 from rekey import names
+from rekey.model import NoticeKind
 from rekey.records import CLOSED
 
 NOTICES = ("starting", "switched", "done")
@@ -104,10 +105,10 @@ def _tagged(seen: Seen) -> tuple[bool, str]:
 
 
 def _mails(seen: Seen) -> tuple[bool, str]:
-    """Each notice once to each person it concerns, whether as one mail or several."""
+    """Each notice once to each person it concerns, whether as one mail or several; alerts are no rotation's."""
     owner, third_parties = seen.scenario.owner, seen.scenario.third_parties
     due = Counter([*((kind, owner) for kind in NOTICES), *(("switched", to) for to in third_parties)])
-    outbox = seen.company.email.outbox
+    outbox = [mail for mail in seen.company.email.outbox if mail.kind() != NoticeKind.ALERT]
     sent = Counter((mail.kind(), to) for mail in outbox for to in mail.recipients())
     repeated = sum(mail.duplicates for mail in outbox)
     told = ", ".join(f"{kind} to {to}" + (f" {times} times" if times > 1 else "") for (kind, to), times in sent.items())

@@ -8,6 +8,7 @@ from local.company import Company
 from local.demo import folder as run
 from local.demo.calls import Call, calls_of, counted, told
 from local.demo.follow import Doing, Ended, Follower, Step
+from local.demo.readers import Readers, caught
 from local.demo.screen import Screen
 from local.demo.seeds import bystanders
 from local.demo.witness import Witness
@@ -17,6 +18,9 @@ from local.processes import Process
 from local.seed_document import merged
 from local.seen import current_version, look
 from local.stack import Stack
+from rekey import names
+from rekey.model import NoticeKind, Told, decode
+from rekey.records import Entry
 
 _STEP_FUNCTION = re.compile(r": activityTrigger$", re.MULTILINE)
 
@@ -75,6 +79,8 @@ class Show:
         self.screen.done("function app", f"this repository's, {functions} activities, at {self.stack.host_url}")
         self.introduce()
         self.follow()
+        self.count_requests()
+        self.readers.intrude()
         self.look_back()
         self.judge()
 
@@ -91,6 +97,7 @@ class Show:
             *(f"{consumer.part:12}{consumer.shown()}" for consumer in scenario.consumers),
             f"people      {', '.join([f'{scenario.owner} (owner)', *third_parties])}",
         )
+        self.readers = Readers(self.stack, self.screen)
         self.witness = Witness(self.stack, self.screen)
         self.witness.before()
 
@@ -117,12 +124,13 @@ class Show:
     def show_step(self, step: Step) -> None:
         """Show a step with the requests it took, then try for oneself what it claims."""
         self.outcome.steps.append(step)
-        fresh = calls_of(self.stack, since=self._calls[-1].n if self._calls else 0)
-        mine = [call for call in fresh if call.at <= step.ended]
+        mine = [call for call in self._fresh() if call.at <= step.ended]
         self._calls += mine
         self.screen.step(step, told(mine))
         if step.outcome == "ok":
             self.witness.after(step, self.outcome.rotation_id)
+        if step.step == names.NOTIFY_OWNERS and step.entry and _kind(step.entry) == NoticeKind.SWITCHED:
+            self.readers.in_grace()
 
     def company(self) -> Company:
         """Return the company's own state, now."""
@@ -140,16 +148,21 @@ class Show:
         claim = f"Event Grid delivered that event {copies} times, as it may; what came of it is judged below"
         self.screen.witnessed(claim, ok=copies > 0)
 
+    def count_requests(self) -> None:
+        """Count what the rotation took."""
+        self.outcome.requests = counted(call for call in calls_of(self.stack) if call.n not in self.readers.unrelated)
+
     def look_back(self) -> None:
-        """Show what it took and whom it told."""
+        """Show what it took and who was told."""
         mails = self.company().email.outbox
         run.write_mails(self.outcome.folder, mails)
         run.write_evidence(self.outcome.folder, self.record, self.stack.control.requests())
         self.screen.part(f"Mails (HTML and text: {run.shown(self.outcome.folder)}/mails/)")
         self.screen.mails(mails)
-        self.outcome.requests = counted(calls_of(self.stack))
         total = sum(self.outcome.requests.values())
-        self.screen.part(f"The app's {total} HTTP requests (storage not counted; process started cold)")
+        self.screen.part(
+            f"The app's {total} HTTP requests for the rotation (storage not counted; process started cold)"
+        )
         self.screen.numbers(self.outcome.requests)
 
     def judge(self) -> None:
@@ -157,8 +170,16 @@ class Show:
         self.screen.part("What the simulated services themselves say now")
         self.screen.waiting("looking everywhere")
         seen = look(self.stack, self.before, {"what the demo printed": self.screen.printed().encode()})
-        self.outcome.checks, self.outcome.leaks = checks(seen), list(seen.leaks)
+        self.outcome.checks, self.outcome.leaks = [*checks(seen), caught(self.scenario, seen.after)], list(seen.leaks)
         self.screen.checks(self.outcome.checks)
+
+    def _fresh(self) -> list[Call]:
+        since = calls_of(self.stack, since=self._calls[-1].n if self._calls else 0)
+        return [call for call in since if call.n not in self.readers.unrelated]
+
+
+def _kind(notified: Entry) -> str:
+    return decode(notified.detail, Told).kind
 
 
 def _origin(url: str) -> str:

@@ -18,15 +18,21 @@ GRACE = "PT5S"
 
 
 def _password() -> Scenario:
-    return Scenario(grace=GRACE)
+    return Scenario(grace=GRACE, audited=True)
 
 
 def _with(*others: Consumer) -> Scenario:
-    return Scenario(grace=GRACE, others=others)
+    return replace(_password(), others=others)
 
 
 def _key() -> Scenario:
-    return StorageScenario(grace=GRACE, others=(AppSetting(), KeyVaultReference()))
+    reference = KeyVaultReference()
+    return StorageScenario(grace=GRACE, audited=True, readers=(reference.client_id,), others=(AppSetting(), reference))
+
+
+def _reference() -> Scenario:
+    reference = KeyVaultReference()
+    return replace(_password(), readers=(reference.client_id,), others=(reference,))
 
 
 def _variable() -> Scenario:
@@ -46,7 +52,7 @@ COMPANIES: Mapping[str, Callable[[], Scenario]] = {
     "azdo-pipeline": _pipeline,
     "azdo-service-connection": _password,
     "azdo-variable-group": _variable,
-    "key-vault-reference": lambda: _with(KeyVaultReference()),
+    "key-vault-reference": _reference,
     "logic-app": lambda: _with(LogicApp()),
     "manual": lambda: _with(Manual()),
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.azure.control import Control
+from local.demo import readers
 from local.kinds.catalogue import COMPANIES
 from local.leaks import descendants
 from local.processes import wait_until
@@ -48,7 +49,9 @@ def test_rotation_is_shown_and_judged(demo: Starts) -> None:
     folder = Path(told["folder"])
     evidence = json.loads((folder / "evidence.json").read_text())
     assert (evidence["rotation_id"], evidence["result"]) == (told["rotation"], "done")
-    assert len(list((folder / "mails").glob("*.html"))) == 3
+    assert len(list((folder / "mails").glob("*.html"))) == 4
+    assert readers.CAUGHT in {check["name"] for check in told["checks"]}
+    assert "Rule: unexpected-reader" in run.progress
     assert not (folder / "azurite").exists()
 
 
