@@ -20,6 +20,10 @@ from tests.faults.watching import Watch
 
 DURABLE = "/runtime/webhooks/durabletask"
 ENDED = frozenset({"Completed", "Failed", "Terminated"})
+NO_LAG = {"LOCAL_HOST_LONGEST_TIMER": "2"}
+"""For companies whose services lag behind nothing: what is waited for because they might lag has come at once."""
+IN_TIME = {"LOCAL_HOST_LONGEST_TIMER": ""}
+"""For rotations whose services begin to lag later: waits are as long as in Azure."""
 ACTIVITIES = (
     names.READ_POLICY,
     names.OPEN_RECORD,
@@ -77,7 +81,10 @@ class Hold:
 
 
 class Rotating:
-    """A running company whose secret is about to be rotated, watched from its first moment to its last."""
+    """A running company whose secret is about to be rotated, watched from its first moment to its last.
+
+    `quick`: its services lag behind nothing, and no durable timer waits for them; `environment` may say otherwise.
+    """
 
     def __init__(
         self,
@@ -91,7 +98,7 @@ class Rotating:
     ) -> None:
         self.hits = folder / "hits.json"
         self.hits.write_text(json.dumps([hit.told() for hit in hits]))
-        switches = {"LOCAL_HOST_KILL_FILE": str(self.hits), **(environment or {})}
+        switches = {"LOCAL_HOST_KILL_FILE": str(self.hits), **(NO_LAG if quick else {}), **(environment or {})}
         self.stack = Stack(folder, scenario or Scenario(grace="PT1S"), switches, storage_by_azure=storage_by_azure)
         self.quick = quick
 

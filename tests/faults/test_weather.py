@@ -8,7 +8,18 @@ import pytest
 from local.scenario import QUEUE
 from tests.faults.conftest import Begin
 from tests.faults.invariants import check_done
-from tests.faults.weather import GROUPS, SIGN_IN_PAGE, STRIKES, TIMEOUTS, Strike, strike_each, struck, worsen
+from tests.faults.rotating import IN_TIME
+from tests.faults.weather import (
+    GROUPS,
+    SIGN_IN_PAGE,
+    STRIKES,
+    TIMEOUTS,
+    Strike,
+    strike_each,
+    strike_one,
+    struck,
+    worsen,
+)
 
 EVERY_KIND = {**STRIKES, "sign-in page": SIGN_IN_PAGE, **TIMEOUTS}
 LAGGING = ("graph", "keyvault", "azuredevops")
@@ -16,6 +27,7 @@ LAGGING = ("graph", "keyvault", "azuredevops")
 
 def _rotated_in_weather(company: Begin, share: float, chance: random.Random, *, but: str = "") -> None:
     rotating = company(storage_by_azure=True)
+    strike_one(rotating, chance)
     worsen(rotating, share, chance, but=but)
     rotating.begin()
     rotating.wait_end(timeout=900)
@@ -61,7 +73,7 @@ def test_each_request_is_struck_once(company: Begin, strike: Strike, group: int)
 
 
 def _rotated_with_stale_reads(company: Begin, seconds: float, share: float, chance: random.Random) -> None:
-    rotating = company()
+    rotating = company(environment=IN_TIME)
     control, scenario, stack = rotating.control, rotating.scenario, rotating.stack
     # The secret is older than the lag, as one near its expiry is.
     stack.store_secret(raise_event=False)

@@ -80,6 +80,12 @@ def strike_each(rotating: Rotating, strike: Strike, group: int) -> list[str]:
     ]
 
 
+def strike_one(rotating: Rotating, chance: random.Random) -> None:
+    """Have some request of a rotation struck for certain, for in few requests chance may strike none."""
+    request, strike = chance.choice(list(REQUESTS.values())), chance.choice(list(STRIKES.values()))
+    rotating.control.fault(request.service, method=request.method, path=request.path, skip=request.skip, **strike)
+
+
 def worsen(rotating: Rotating, share: float, chance: random.Random, *, but: str = "") -> list[str]:
     """Have that share of all requests but those to one service struck, by kinds in equal parts; returns faults' ids."""
     each = share / len(STRIKES)

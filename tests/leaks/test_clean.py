@@ -23,8 +23,8 @@ WRITES = (
 
 @pytest.fixture(scope="module")
 def company() -> Iterator[Company]:
-    """Run a company whose app and host log everything they can."""
-    with running(LOCAL_HOST_LOG_LEVEL="Debug") as found:
+    """Run a company whose app and host log everything they can; what lags behind nothing isn't waited for."""
+    with running(LOCAL_HOST_LOG_LEVEL="Debug", LOCAL_HOST_LONGEST_TIMER="2") as found:
         yield found
 
 
@@ -58,21 +58,26 @@ def test_refusals_leave_no_secret_anywhere(company: Company, refused: dict[str, 
     _clean(company, managed)
 
 
-@pytest.mark.parametrize("tag", ["rekey-grace", "rekey-owners", "rekey-consumer-1", "azureADAppId", "rekey-{}"])
-def test_a_password_in_a_tag_is_not_passed_on(company: Company, tag: str) -> None:
-    """Somebody pastes the secret's value into a tag: what is told names the tag and not the value."""
+def test_a_password_in_a_tag_is_not_passed_on(company: Company) -> None:
+    """Somebody pastes the secret's value into a tag, whichever: what is told names the tag and not the value."""
+    tags = ("rekey-grace", "rekey-owners", "rekey-consumer-1", "azureADAppId", "rekey-{}")
+    _clean(company, *(_refused_with_its_value_in(company, tag) for tag in tags))
+
+
+def _refused_with_its_value_in(company: Company, tag: str) -> Managed:
     managed = company.manage()
     value = managed.value()
     company.store(managed, tags=managed.versions()[-1]["tags"] | {tag.format(value): f"it is {value}"})
-    assert company.rotate(managed)["runtimeStatus"] == "Failed"
-    assert managed.told() == ["bad policy"]
-    assert "(the secret's own value)" in " ".join(managed.mails()[0]["text"].split())
-    _clean(company, managed)
+    assert company.rotate(managed)["runtimeStatus"] == "Failed", tag
+    assert managed.told() == ["bad policy"], tag
+    assert "(the secret's own value)" in " ".join(managed.mails()[0]["text"].split()), tag
+    return managed
 
 
-def _clean(company: Company, managed: Managed) -> None:
+def _clean(company: Company, *all_managed: Managed) -> None:
+    """Look through all that is kept, once: that takes as long as everything else."""
     secrets = leaks.secrets_of(company.stack)
-    assert {v["value"] for v in managed.versions()} <= secrets
+    assert {v["value"] for managed in all_managed for v in managed.versions()} <= secrets
     sinks = leaks.sinks(company.stack)
     assert {"durable store", "mails", "file host.log"} <= set(sinks)
     assert leaks.scan(sinks, secrets) == []
