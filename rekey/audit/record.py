@@ -7,7 +7,7 @@ https://learn.microsoft.com/azure/key-vault/general/logging#interpret-your-key-v
 
 import re
 from datetime import UTC, datetime
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import msgspec
 
@@ -18,6 +18,7 @@ LONGEST = 256
 
 _CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims"
 _OBJECT_ID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
+_PATH = re.compile(r"[a-z]+://[^/?#]*(?P<path>/[^?#]*)", re.IGNORECASE)
 _SECRET = re.compile(r"[0-9a-z-]{1,127}")
 _VERSION = re.compile(r"[0-9a-f]{32}")
 _STATUSES = {"OK": 200, "Unauthorized": CHALLENGED, "Forbidden": FORBIDDEN}
@@ -130,15 +131,15 @@ def about(record: Record) -> tuple[str, str]:
 
 def plain(text: Text) -> str:
     """Return a text without what can't be shown, and not more of it than anybody needs."""
-    return "".join(char for char in (text or "")[:LONGEST] if char.isprintable())
+    short = (text or "")[:LONGEST]
+    return short if short.isprintable() else "".join(filter(str.isprintable, short))
 
 
 def _parts(url: Text) -> tuple[str, str]:
-    try:
-        path = unquote(urlsplit(url or "").path).lower()
-    except ValueError:
+    path = _PATH.match(url or "")
+    if not path:
         return "", ""
-    collection, secret, version, *_ = (*filter(None, path.split("/")), "", "", "")
+    collection, secret, version, *_ = (*filter(None, unquote(path["path"]).lower().split("/")), "", "", "")
     if collection not in {"secrets", "deletedsecrets"} or not _SECRET.fullmatch(secret):
         return "", ""
     return secret, version if _VERSION.fullmatch(version) else ""
