@@ -12,7 +12,7 @@ from orchestrators import watch_vault_access
 from rekey import names
 from rekey.model import Notice, NoticeKind, Ok, Outcome, Permanent, Told, encode
 from rekey.model.audit import Alert, Alerts, Logs, Place, Read, Trouble
-from tests.orchestrators.engine import Activity, Engine, Instance, replay
+from tests.orchestrators.engine import BEGIN, Activity, Engine, Instance, replay
 from tests.orchestrators.scripts import BUSY, LOST, REFUSED
 from tests.triggers.durable import functions
 
@@ -158,6 +158,15 @@ def test_a_pass_ends_and_leaves_the_rest_to_the_next() -> None:
     assert turns <= watch_vault_access.MOST_TURNS + 2
     assert (ended.output["result"], ended.output["left"]) == ("done", ["kv-0"])
     assert watching.steps[-1] == f"{names.PLAN_ALERTS} kv-1"
+
+
+def test_storage_that_is_away_holds_up_a_pass_for_a_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though each of many logs is tried for a while: the next pass finds out whether it is back."""
+    monkeypatch.setattr(watch_vault_access, "LONGEST", 2 * watch_vault_access.PATIENCE)
+    watching = Watching(10).says(names.READ_AUDIT_LOG, *repeat(BUSY, 1_000))
+    ended = watching.run()
+    assert (len(ended.output["failed"]), len(ended.output["left"])) in {(number, 10 - number) for number in range(2, 6)}
+    assert watching.engine.now - BEGIN < 3 * watch_vault_access.PATIENCE
 
 
 def test_mail_that_does_not_go_is_kept_and_settled() -> None:
