@@ -1,7 +1,7 @@
 """The process that runs the measured sweep: the real orchestrator and its steps, with real timers.
 
 What it starts is handed to the workers in turn, as an app that scaled out spreads its instances. `--at-once` leaves
-the pace out, so that one can see what the measurement is worth.
+the pace out, so that one can see what the measurement is worth; `--alone` has one worker do it all.
 """
 
 import asyncio
@@ -89,13 +89,13 @@ def sweep(workers: list[IO[bytes]]) -> Any:
     return instance.output
 
 
-def main(vault: str, secret: str) -> None:
+def main(vault: str, secret: str, size: int) -> None:
     """Let the workers get ready by looking at a secret, sweep, then wait until everything that was started is over."""
     command = [sys.executable, "-m", "tests.bench.sweep_worker"]
     pipe = subprocess.PIPE
     workers = [
         subprocess.Popen(command, stdin=pipe, stdout=pipe, preexec_fn=die_with_parent)  # noqa: PLW1509 - no threads yet
-        for _ in range(WORKERS)
+        for _ in range(size)
     ]
     inputs = [worker.stdin for worker in workers if worker.stdin]
     for given in inputs:
@@ -113,4 +113,4 @@ if __name__ == "__main__":
     resolve.install()
     if "--at-once" in sys.argv[3:]:
         pace.SHARE = 1e9
-    main(*sys.argv[1:3])
+    main(sys.argv[1], sys.argv[2], 1 if "--alone" in sys.argv[3:] else WORKERS)
