@@ -38,6 +38,8 @@ def _about(given: object) -> dict[str, Any]:
             return _secret(given.rotation.vault, given.rotation.secret) | {
                 "consumer": given.target.kind if given.target else ""
             }
+        case Telling() if given.notice.kind == NoticeKind.ALERT:
+            return {"notice": given.notice.kind}  # of no rotation: with a vault it would be one that never ends
         case Telling():
             return _secret(given.notice.vault, given.notice.secret) | {"notice": given.notice.kind}
         case Question():

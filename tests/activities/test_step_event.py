@@ -122,6 +122,13 @@ def test_no_address_is_said(step: str, given: object, outcome: Outcome) -> None:
     assert b"@" not in msgspec.json.encode(event(step, "r", given, outcome))
 
 
+def test_an_alert_looks_like_no_rotation() -> None:
+    """The workbook shows every line that has a vault as a rotation under way: an alert would stay there for ever."""
+    line = event("notify_owners", "alert-1", telling(NoticeKind.ALERT), Ok())
+    assert (line["notice"], line["outcome"]) == ("alert", "ok")
+    assert not {"vault", "secret"} & line.keys()
+
+
 def test_what_is_about_no_secret_says_what_it_counted() -> None:
     """A nightly step has no secret, and its counts."""
     assert event("sum_up_night", "run", object(), Ok({"counts": {"due": 3}})) == {
