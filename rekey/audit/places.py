@@ -8,7 +8,9 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from rekey.azure_errors import translated
 from rekey.blobs import code_of
+from rekey.errors import PermanentError
 from rekey.model.audit import Place
+from rekey.names import AUDIT_LOGS
 
 if TYPE_CHECKING:
     from azure.storage.blob.aio import ContainerClient
@@ -34,8 +36,14 @@ async def places(container: "ContainerClient", account: int, vaults: Collection[
 def reading_logs(what: str) -> Iterator[None]:
     """Turn the SDK's errors into RekeyErrors that say which right on the logs' account is missing."""
     grant = "Grant the storage identity the role Storage Blob Data Reader on the account that the audit logs are in."
-    with translated(what, forbidden=grant):
-        yield
+    try:
+        with translated(what, forbidden=grant):
+            yield
+    except PermanentError as error:
+        if error.code != "not-found":
+            raise
+        advice = f"Check whether somebody deleted the container {AUDIT_LOGS}: Azure Monitor makes it again."
+        raise PermanentError("audit-logs-gone", error.message, advice) from None
 
 
 async def _below(container: "ContainerClient", folders: list[str]) -> AsyncIterator[str]:
