@@ -33,7 +33,7 @@ async def plan(desk: Desk, glance: Glance) -> Alerts:
         for line in _events(state, new):  # before the write: told twice is better than never
             log.warning("%s", msgspec.json.encode(line).decode())
         await states.write(glance.place, new, etag)
-    return Alerts(alerts=tuple(map(_alert, new.letters)), more=bool(due(new)))
+    return Alerts(alerts=tuple(map(_alert, new.letters)), more=bool(new.letters and due(new)))
 
 
 def _alert(letter: "Letter") -> Alert:

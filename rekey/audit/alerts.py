@@ -18,6 +18,9 @@ from rekey.notices.sightings import sentence, who
 
 MOST_LETTERS = 5
 """Mails of one pass about one vault; more to tell than that is told in one, to the operators alone."""
+MOST_AN_HOUR = 10
+PAUSE = timedelta(minutes=15)
+"""So many mails about one vault in an hour, then one every so often: rotations need the mail service's limit, too."""
 MOST_MAILS = 5
 """Of one group: after that nobody is told more of it."""
 GROWN = 10
@@ -34,6 +37,7 @@ MOST_LISTED = 20
 KEPT = timedelta(days=3)
 """After a window's beginning; late lines come within hours."""
 
+_HOUR = timedelta(hours=1)
 _NAMESPACE = uuid.UUID("8f6f0a52-1a0e-4f5c-9d38-0c1f6f6b7c55")  # never changed: the same letter has the same id
 
 
@@ -53,10 +57,13 @@ def decided(state: State, place: Place, now: datetime) -> State:
     """
     if state.letters:
         return state
-    keys = due(state)
-    letters = _letters(state, place, keys)
+    recent = tuple(at for at in state.mailed if now - at < _HOUR)
+    waits = len(recent) >= MOST_AN_HOUR and now - recent[-1] < PAUSE
+    keys = [] if waits else due(state)
+    letters = _letters(state, place, keys, MOST_AN_HOUR - len(recent))
     told = {key: _told(group) if key in keys else group for key, group in state.groups.items()}
-    return replace(state, letters=letters, groups={key: g for key, g in told.items() if _current(g, now)})
+    kept = {key: group for key, group in told.items() if _is_due(group) or now - group.window < KEPT}
+    return replace(state, letters=letters, mailed=(*recent, *(now for _ in letters)), groups=kept)
 
 
 def settled(state: State, letter: str) -> State:
@@ -123,12 +130,8 @@ def _told(group: Group) -> Group:
     return replace(group, told=group.times, seen=_seen(group), mails=group.mails + 1)
 
 
-def _current(group: Group, now: datetime) -> bool:
-    return now - group.window < KEPT
-
-
-def _letters(state: State, place: Place, keys: Sequence[str]) -> tuple[Letter, ...]:
-    if len(keys) > MOST_LETTERS:
+def _letters(state: State, place: Place, keys: Sequence[str], room: int) -> tuple[Letter, ...]:
+    if len(keys) > min(MOST_LETTERS, room) and len(keys) > 1:
         return (_digest(state, place, keys),)
     return tuple(_letter(state, place, key) for key in keys)
 

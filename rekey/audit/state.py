@@ -71,7 +71,10 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """All that one vault's watching keeps. `passed` is when the last pass began that left nothing unread."""
+    """All that one vault's watching keeps. `passed` is when the last pass began that left nothing unread.
+
+    `mailed` is when letters were written lately.
+    """
 
     vault: str
     passed: datetime | None = None
@@ -80,6 +83,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     unreadable: int = 0
     groups: dict[str, Group] = {}
     letters: tuple[Letter, ...] = ()
+    mailed: tuple[datetime, ...] = ()
 
 
 class States:

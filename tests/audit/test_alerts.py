@@ -12,11 +12,13 @@ from rekey.audit.access import Caller
 from rekey.audit.alerts import (
     GROWN,
     MANY,
+    MOST_AN_HOUR,
     MOST_GROUPS,
     MOST_LETTERS,
     MOST_LISTED,
     MOST_MAILS,
     MOST_TOGETHER,
+    PAUSE,
     counted,
     decided,
     due,
@@ -122,6 +124,30 @@ def test_a_few_at_once_are_mails_of_their_own_and_more_are_one() -> None:
     assert ERIN.app_id in finding.subject
     assert "3 times" in finding.message
     assert watched.saw(*many(MOST_LETTERS + 1)) == []
+
+
+def test_a_slow_storm_is_no_endless_row_of_mails() -> None:
+    """Something new with every pass is told one by one for a while, then together every quarter of an hour."""
+    watched, number, mails = Watched(), 0, []
+    for _ in range(4 * 12):
+        number += 3
+        mails.append(len(watched.saw(*many(number)[-3:])))
+    first_hour, later = mails[:12], mails[12:]
+    assert sum(first_hour) <= MOST_AN_HOUR + 4
+    assert max(sum(later[start : start + 12]) for start in range(len(later) - 12)) <= MOST_AN_HOUR + 4
+    assert sum(later) >= 3 * 4
+    watched.saw(after=PAUSE)
+    assert due(watched.state) == []
+
+
+def test_what_waits_for_its_mail_is_not_forgotten() -> None:
+    """Old windows go once they were told, not while a storm holds them up."""
+    watched = Watched()
+    for number in range(MOST_AN_HOUR):
+        watched.saw(hit(f"s-{number}"), after=timedelta(minutes=1))
+    old = hit("old", first=DAY - timedelta(days=9))
+    assert watched.saw(old, after=timedelta(minutes=1)) == []
+    assert [letter.notice.secret for letter in watched.saw(after=PAUSE)] == ["old"]
 
 
 def test_a_letter_stays_as_it_is_until_it_is_out() -> None:
