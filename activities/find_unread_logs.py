@@ -16,7 +16,7 @@ async def find_unread_logs_step(payload: dict) -> dict:
 
 
 async def find(desk: Desk, part: Part) -> Looked:
-    """Report what is missing, unread or unreadable; nothing where settings name no audit logs."""
+    """Report what is missing, unread, silent or unreadable; nothing where settings name no audit logs."""
     from rekey.audit.state import States
     from rekey.audit.unreadable import unreadable
     from rekey.reconcile import logs
@@ -29,10 +29,15 @@ async def find(desk: Desk, part: Part) -> Looked:
         book.find(logs.unlisted(trouble))
     for vault in found.missing:
         book.find(logs.missing(vault))
+    silent, heard = set[str](), set[str]()
     for place in found.places:
         state, _ = await states.read(place)
         if logs.is_late(state.passed, part.started):
             book.find(logs.unread(place, state.passed))
+        # Positions are kept for a day and more; a vault that was moved has an old log besides.
+        (heard if state.blobs or not state.passed else silent).add(place.vault)
+    for vault in sorted(silent - heard):
+        book.find(logs.silent(vault))
     for vault, turns in (await unreadable(container)).items():
         book.find(logs.unreadable(vault, turns))
     return await book.keep()

@@ -20,6 +20,8 @@ _ORDER = (
     "rotation-stalled",
     "rotation-overdue",
     "rotation-suspended",
+    "audit-log-silent",
+    "audit-logs-unlisted",
     "audit-log-unread",
     "audit-log-missing",
     "audit-lines-unreadable",

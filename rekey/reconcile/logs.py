@@ -42,6 +42,16 @@ def unread(place: Place, passed: datetime | None) -> Finding:
     )
 
 
+def silent(vault: str) -> Finding:
+    """Say that a log has stopped: Rekey itself looks at each vault every night, which leaves a trace in any log."""
+    return Finding(
+        code="audit-log-silent",
+        message="its audit log has had nothing for a day, not even what Rekey itself did: nobody knows who reads it",
+        what_to_do="Check whether the vault's diagnostic setting still sends its AuditEvent logs to the account.",
+        vault=vault,
+    )
+
+
 def unreadable(vault: str, turns: int) -> Finding:
     """Say where that is which could not be read."""
     return Finding(

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from activities import find_unread_logs
 from activities.list_audit_logs import find as find_logs
 from rekey import names
-from rekey.audit.state import States
+from rekey.audit.state import Position, States
 from rekey.audit.unreadable import Unreadable, keep
 from rekey.audit_settings import Audit
 from rekey.model import Finding
@@ -33,13 +33,14 @@ class Logs:
         name = f"{ABOVE}/VAULTS/{vault.upper()}/y=2026/m=11/d=21/h=14/m=00/PT1H.json"
         await self.desk.clients.audit_logs(0).upload_blob(name, b"")
 
-    async def passed(self, ago: timedelta) -> list[Place]:
-        """Say of each log that it was read to its end so long ago."""
+    async def passed(self, ago: timedelta, blobs: tuple[str, ...] = ("PT1H.json",)) -> list[Place]:
+        """Say of each log that it was read to its end so long ago, and which blobs of the last day it has."""
         part, states = self.nights.begun(), States(self.desk.clients.container())
+        kept = dict.fromkeys(blobs, Position())
         places = (await find_logs(self.desk, Pass(run_id=part.run_id, started=part.started))).places
         for place in places:
             state, etag = await states.read(place)
-            await states.write(place, replace(state, passed=part.started - ago), etag)
+            await states.write(place, replace(state, passed=part.started - ago, blobs=kept), etag)
         return list(places)
 
     async def found(self) -> list[Finding]:
@@ -69,7 +70,7 @@ async def test_logs_are_none_of_our_business_without_a_setting(nights: Nights) -
 
 
 async def test_each_thing_that_is_wrong_with_a_log_is_told_once(logs: Logs) -> None:
-    """Missing, never read, read again, late, unreadable: each is named with its vault, and ends when it is mended."""
+    """Missing, never read, late, silent, unreadable: each is named with its vault, and ends when it is mended."""
     assert sorted((f.code, f.vault) for f in await logs.found()) == [
         ("audit-log-missing", vault) for vault in sorted(logs.vaults)
     ]
@@ -82,6 +83,8 @@ async def test_each_thing_that_is_wrong_with_a_log_is_told_once(logs: Logs) -> N
     assert await logs.found() == []
     await logs.passed(LATE + timedelta(minutes=1))
     assert codes(await logs.found()) == ["audit-log-unread"] * len(logs.vaults)
+    await logs.passed(timedelta(), blobs=())
+    assert codes(await logs.found()) == ["audit-log-silent"] * len(logs.vaults)
     await logs.passed(timedelta())
     bad = Unreadable.of("PT1H.json", 0, b"{torn", "not JSON")
     await keep(logs.desk.clients.container(), place, "etag", 1, [bad])
