@@ -10,13 +10,14 @@ from enum import StrEnum
 
 import msgspec
 
-from rekey import due, inspection, names, reading
+from rekey import due, inspection, names, readers_view, reading
 from rekey.clients import Clients
 from rekey.errors import PermanentError
 from rekey.model import Facts, Question, Reason, Rotation, RotationRequest
 from rekey.model.request import JUDGED
 from rekey.plan_steps import A_ROTATION_ID, PlannedStep, Walkthrough
 from rekey.ports import ConsumerFacts
+from rekey.readers_view import OfVersion
 
 
 class Verdict(StrEnum):
@@ -71,6 +72,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[Missing, ...] = ()
     bad_tags: tuple[BadTag, ...] = ()
     not_proved: tuple[str, ...] = ()
+    readers: tuple[OfVersion, ...] = ()
+    """Who got which version within the last 30 days: whom it concerns that there is a new one."""
     remarks: tuple[str, ...] = ()
 
 
@@ -96,6 +99,7 @@ async def make(clients: Clients, request: RotationRequest) -> Plan:
         new_expires=due.new_end(rotation.policy, now, facts.longest),
         grace_until=due.grace_until(rotation.policy, now, rotation.expires),
     )
+    concerned, unseen = await _readers(clients, rotation)
     skipped = request.reason in JUDGED and not found.is_due
     plan = _without_steps(
         request, Verdict.NOT_DUE if skipped else Verdict.STOPS if missing else Verdict.ROTATES, found.why
@@ -106,7 +110,8 @@ async def make(clients: Clients, request: RotationRequest) -> Plan:
         steps=tuple(Walkthrough(rotation, facts, dates.grace_until, clients.settings).steps()),
         missing=missing,
         not_proved=_not_proved(rotation, clients),
-        remarks=facts.remarks + _remarks(rotation, dates, now, is_due=found.is_due),
+        readers=concerned,
+        remarks=facts.remarks + unseen + _remarks(rotation, dates, now, is_due=found.is_due),
     )
 
 
@@ -167,6 +172,14 @@ def _not_proved(rotation: Rotation, clients: Clients) -> tuple[str, ...]:
         f"The right to write to vault {rotation.vault}: preflight proves it by an update that changes nothing.",
         f"The right to write to the staging vault {clients.settings.staging_vault}, to storage, and to send mail.",
     )
+
+
+async def _readers(clients: Clients, rotation: Rotation) -> tuple[tuple[OfVersion, ...], tuple[str, ...]]:
+    try:
+        found, unseen = await readers_view.lately(clients, rotation.vault, rotation.secret)
+    except PermanentError as error:
+        found, unseen = (), f"Who reads the secret isn't known: {error.message}."
+    return found, (unseen,) if unseen else ()
 
 
 def _remarks(rotation: Rotation, dates: Dates, now: datetime, *, is_due: bool) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from rekey.commands import asking
+from rekey.commands import asking, readers
 from rekey.model import Reason
 from rekey.operator_client import OperatorClient
 from rekey.terminal import FINDINGS, OK, UNUSABLE, complain, harmless, moment, table, write
@@ -66,6 +66,7 @@ def _lines(answer: Any) -> Iterator[str]:
         got = "a value that isn't shown" if tag["got"] is None else repr(tag["got"])
         yield harmless(f"BAD TAG {tag['tag']}: got {got}, expected {tag['expected']}")
     yield from _steps(answer["steps"])
+    yield from _readers(answer.get("readers"))
     yield from _said("Not proved without writing:", answer["not_proved"])
     yield from _said("Remarks:", answer["remarks"])
 
@@ -85,6 +86,14 @@ def _steps(steps: Any) -> Iterator[str]:
     if rights:
         yield ""
         yield from table(("STEPS", "PLANE", "RIGHT", "FOR"), ((",".join(n), *right) for right, n in rights.items()))
+
+
+def _readers(versions: Any) -> Iterator[str]:
+    """Return whom a new version concerns; an app of an older version doesn't know."""
+    if versions:
+        yield ""
+        yield "Read in the last 30 days by:"
+        yield from readers.rows(versions)
 
 
 def _said(heading: str, sentences: Any) -> Iterator[str]:

@@ -21,6 +21,7 @@ async def call(
     query: dict[str, str] | None = None,
     wanted: str = "",
     decision: str = "",
+    route: dict[str, str] | None = None,
 ) -> func.HttpResponse:
     """Call a function as the host would; in what it answers there is never a management URL."""
     request = func.HttpRequest(
@@ -28,7 +29,7 @@ async def call(
         url="https://app.example/api/rotations",
         headers=headers or {},
         params=query or {},
-        route_params={"id": wanted, "decision": decision},
+        route_params=route or {"id": wanted, "decision": decision},
         body=body if isinstance(body, bytes) else json.dumps(body).encode(),
     )
     written = functions(blueprint)[function].get_user_function()
