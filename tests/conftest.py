@@ -10,6 +10,13 @@ from azure.storage.blob.aio import ContainerClient
 from local.storage import Azurite, start_azurite
 from tests.core import company as companies
 from tests.core.company import Company
+from tests.dealing import dealt
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deal the tests out to the processes of this run, if there are several."""
+    if workers := getattr(config, "workerinput", None):
+        items[:] = dealt(items, [item.nodeid for item in items], workers["workercount"])
 
 
 @pytest.fixture(scope="session")
