@@ -1,6 +1,7 @@
 """Who reads the vault: strangers are told of once, whatever dies meanwhile and however late the log is."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from local.onlooker import Onlooker
+from local.processes import wait_until
 from local.scenario import INTRUDER, JOB, Scenario
 from local.watching import watched
 from rekey import names
@@ -129,3 +131,27 @@ def test_a_change_of_the_vault_is_the_operators_business(watching: Watched) -> N
     assert watching.look()["counts"]["alerts"] == 1
     (mail,) = watching.alerts("mallory@contoso.example")
     assert (mail["to"], "Rule: sensitive-operation" in mail["text"]) == ([scenario.operator], True)
+
+
+def test_a_refused_reader_gets_the_old_version_back(watching: Watched) -> None:
+    """The old version that a rotation disabled is enabled for an expected reader who pins it, and for nobody else."""
+    managed = watching.company.manage(grace="PT1H", tags={"rekey-readers": watching.company.scenario.job})
+    watching.company.start({**managed.request, "reason": "manual"}, managed.instance)
+    managed.reaches(names.GRACE)
+    old, new = managed.versions()
+    wait_until(lambda: time.time() > new["created"] + 1, "the second of the switch is over")
+    until = managed.status()["customStatus"]["next"]
+    assert watching.read(INTRUDER, managed, old["id"]) == 403
+    watching.look()
+    assert not managed.versions()[0]["enabled"]
+    assert watching.read(JOB, managed, old["id"]) == 403
+    watching.look()
+    wait_until(lambda: bool(managed.versions()[0]["enabled"]), "the old version is enabled")
+    assert watching.read(JOB, managed, old["id"]) == 200
+    wait_until(lambda: "still used" in managed.told(), "the owner is told")
+    (mail,) = [mail for mail in managed.mails() if "] still used" in mail["subject"]]
+    assert (watching.company.scenario.job in mail["text"], watching.client_id(INTRUDER) in mail["text"]) == (
+        True,
+        False,
+    )
+    wait_until(lambda: (managed.status()["customStatus"]["next"] or "") > until, "the grace period ends later")
