@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from rekey.audit.access import Access, Caller
 from rekey.audit.meanings import meaning
-from rekey.audit.ports import Hit
+from rekey.audit.ports import Hit, Severity
 from rekey.audit.state import Group, Letter, State
 from rekey.model import Finding, Notice, NoticeKind
 from rekey.model.audit import Place
@@ -157,7 +157,7 @@ def _letter(state: State, place: Place, key: str) -> Letter:
 def _digest(state: State, place: Place, keys: Sequence[str]) -> Letter:
     """Tell all of it in one mail: whose secrets it names may be anybody's, so that no owner gets it."""
     identity = _identity(state, place, keys)
-    groups = [state.groups[key] for key in keys]
+    groups = sorted((state.groups[key] for key in keys), key=_weight)
     notice = Notice(
         kind=NoticeKind.ALERT,
         rotation_id=identity,
@@ -168,6 +168,11 @@ def _digest(state: State, place: Place, keys: Sequence[str]) -> Letter:
         findings=cut([_finding(state.vault, group) for group in groups], "Query the audit log itself for the rest."),
     )
     return Letter(id=identity, notice=notice, groups=tuple(keys))
+
+
+def _weight(group: Group) -> int:
+    """Return the place of what is bad among what is worse, which a mail shows first, and never cuts off."""
+    return [*Severity].index(meaning(group.rule).severity)
 
 
 def _finding(vault: str, group: Group) -> Finding:

@@ -11,7 +11,7 @@ LOG_CHANGED = "log-changed"
 class Meaning(msgspec.Struct, frozen=True):
     """How bad a hit is, what it means, and what to do: sentences that only Rekey's own code writes."""
 
-    severity: str
+    severity: Severity
     explanation: str
     what_to_do: str
 

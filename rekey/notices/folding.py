@@ -82,7 +82,8 @@ def _facts(notice: Notice) -> list[str]:
     facts = [f"Step {notice.failed_step}."] if notice.failed_step else []
     facts += [f"{notice.message} ({notice.code})" if notice.code else notice.message] if notice.message else []
     if notice.sighting:
-        facts += [f"{who(notice.sighting)}.", sentence(notice.sighting)]
+        caller = who(notice.sighting)
+        facts += [f"{caller}: {sentence(notice.sighting)}" if caller else sentence(notice.sighting)]
     if notice.new_version:
         expires = f", expires {moment(notice.new_expires)}" if notice.new_expires else ""
         facts.append(f"New version {notice.new_version}{expires}.")

@@ -25,20 +25,24 @@ def rows(notice: Notice) -> Iterator[tuple[str, str]]:
 
 
 def who(seen: Sighting) -> str:
-    """Return the caller in one line: whatever is known, the application first."""
+    """Return the caller in one line: whatever is known, the application first; "" if nothing is."""
     known = (("application", seen.app_id), ("object", seen.object_id), ("signed in as", seen.name))
-    return ", ".join(f"{what} {value}" for what, value in known if value) or "various callers"
+    return ", ".join(f"{what} {value}" for what, value in known if value)
 
 
 def sentence(seen: Sighting) -> str:
     """Return how bad it is, how often it happened, when, from where and by which operations."""
-    what = f"{seen.severity}: {', '.join(seen.operations)} {_times(seen)}"
-    when = f"between {moment(seen.first)} and {moment(seen.last)}"
-    return f"{what}, {when}, from {', '.join(seen.addresses) or 'nowhere that was recorded'}."
+    begin, end = moment(seen.first), moment(seen.last)
+    parts = (
+        f"{seen.severity}: {', '.join(seen.operations)} {_times(seen)}",
+        begin if begin == end else f"between {begin} and {end}",
+        f"from {', '.join(seen.addresses)}" if seen.addresses else "",
+    )
+    return f"{', '.join(filter(None, parts))}."
 
 
 def _times(seen: Sighting) -> str:
     times = "once" if seen.times == 1 else f"{seen.times} times"
-    if not seen.refused:
-        return times
-    return f"{times}, refused each time" if seen.refused == seen.times else f"{times}, {seen.refused} of them refused"
+    if seen.refused in {0, seen.times}:
+        return f"{times}, refused" if seen.refused else times
+    return f"{times}, {seen.refused} of them refused"

@@ -126,6 +126,15 @@ def test_a_few_at_once_are_mails_of_their_own_and_more_are_one() -> None:
     assert watched.saw(*many(MOST_LETTERS + 1)) == []
 
 
+def test_the_worst_of_a_storm_comes_first() -> None:
+    """What is cut off at the end of a long mail is never the worst."""
+    calm = [hit(f"s-{n}", rule="old-version-read", first=NOON) for n in range(MOST_LETTERS + 1)]
+    (digest,) = Watched().saw(*calm, hit("", rule=LOG_CHANGED, first=NOON + MINUTE, caller=Caller(), address=""))
+    first = digest.notice.findings[0]
+    assert (first.code, first.subject) == (LOG_CHANGED, "")
+    assert first.message == "high: SecretGet once, Saturday, 5 January 2030, 12:01 UTC."
+
+
 def test_a_slow_storm_is_no_endless_row_of_mails() -> None:
     """Something new with every pass is told one by one for a while, then together every quarter of an hour."""
     watched, number, mails = Watched(), 0, []
