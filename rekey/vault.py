@@ -103,6 +103,15 @@ class Vault:
             found = [_properties(v) async for v in self._client.list_properties_of_secret_versions(secret)]
         return sorted(found, key=lambda version: version.created)
 
+    async def tags_of_deleted(self, secret: str) -> Mapping[str, str]:
+        """Return the tags that a deleted secret had; none if it isn't there (any more)."""
+        with translated(self._where(secret), forbidden=self._grant):
+            try:
+                deleted = await self._client.get_deleted_secret(secret)
+            except ResourceNotFoundError:
+                return {}
+        return dict(deleted.properties.tags or {})
+
     async def read(self, secret: str, version: str) -> tuple[Version, SecretValue] | None:
         """Return exactly that version, None if it (or the secret) isn't there."""
         try:
