@@ -6,7 +6,7 @@ tags, the reader of a version that is new would seem to ask for an old one.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from rekey import legacy_tags, names, tag_values
 from rekey.audit.access import Access
-from rekey.audit.operations import CHANGES, READS
+from rekey.audit.operations import CHANGES, READS, REMOVALS
 from rekey.audit.ports import Known, Watched
 from rekey.clients import Clients
 from rekey.errors import InputError, PermanentError, RekeyError
@@ -88,12 +88,16 @@ class _Look:
         return found
 
     async def _seen(self) -> Secrets:
-        """Look closer where a managed secret was asked for a version, and where a secret may have lost its tags."""
+        """Look closer where a managed secret was asked for a version, and at what lost its tags or is deleted."""
         listed = await self._young("listing", self._listing)
         managed = {name for name, watched in listed.items() if watched.managed}
         asked = {a.secret for a in self._accesses if a.operation in READS and a.version}
-        changed = {a.secret for a in self._accesses if a.operation in CHANGES and a.allowed()}
-        return listed | await self._closer((asked & managed) | (changed - managed), listed)
+        changed, removed = self._did(CHANGES), self._did(REMOVALS)
+        closer = await self._closer((asked & managed) | (changed - managed), listed)
+        return listed | closer | {name: await self._deleted(name) for name in removed - set(listed)}
+
+    def _did(self, operations: Container[str]) -> set[str]:
+        return {access.secret for access in self._accesses if access.operation in operations and access.allowed()}
 
     async def _listing(self) -> Secrets:
         vault = await self._open()
@@ -112,6 +116,11 @@ class _Look:
                 return secret, await self._of_versions(secret, versions, listed.get(secret, Watched()))
 
         return dict(await asyncio.gather(*map(look, sorted(secrets))))
+
+    async def _deleted(self, secret: str) -> Watched:
+        vault = await self._open()
+        tags = await self._young(f"deleted {secret}", lambda: vault.tags_of_deleted(secret))
+        return of_tags(tags, self._clients.settings)
 
     async def _versions(self, secret: str) -> "list[Version]":
         vault = await self._open()

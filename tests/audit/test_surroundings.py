@@ -1,5 +1,6 @@
 """What is known of a vault while its log is judged: tags and rotations, never older than the accesses."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.core.rest import HttpRequest
 from msgspec.structs import replace
 
 from local.scenario import Scenario
@@ -148,6 +150,22 @@ async def test_a_version_without_tags_is_one_of_a_managed_secret(shop: Shop) -> 
     )
     assert not known.secret("new").managed
     assert not (await shop.watched(shop.access("SecretSet", secret="gone"))).managed
+
+
+async def test_a_deleted_secret_still_says_whose_it_was(shop: Shop) -> None:
+    """Its owners are told, and its readers of a minute before are no strangers; once it is purged, nobody knows."""
+    assert (await shop.watched(shop.access())).managed
+    client = shop.company.clients.vault(shop.company.scenario.vault)
+    await client.send_request(HttpRequest("DELETE", f"/secrets/{shop.secret}"))
+    for _ in range(400):  # it takes a while, and is gone meanwhile
+        if await shop.vault.tags_of_deleted(shop.secret):
+            break
+        await asyncio.sleep(0.05)
+    assert await shop.watched(shop.access()) == Watched()
+    watched = await shop.watched(shop.access(), shop.access("SecretDelete"))
+    assert (watched.owners, watched.readers) == ((shop.company.scenario.owner,), frozenset({APP}))
+    await shop.vault.destroy(shop.secret)
+    assert await shop.watched(shop.access("SecretPurge")) == Watched()
 
 
 async def test_the_vault_is_asked_only_where_others_did_something_since(shop: Shop) -> None:
