@@ -21,9 +21,10 @@ from typing import NoReturn
 from local.azure.control import RefusedError
 from local.demo.folder import RUNS, shown
 from local.processes import ProcessError, free_port, wait_until
-from local.scenario import Scenario
+from local.scenario import INTRUDER, Scenario
 from local.stack import Stack
 from local.storage import AzuriteMissingError
+from local.watching import TIMER
 from rekey import names
 
 PORT = 7071
@@ -70,6 +71,13 @@ def commands(stack: Stack) -> dict[str, str]:
         "raise Key Vault's event again (not due any more: nothing happens)": (
             f"{simulated}/events/raise {_json({**which, 'type': 'SecretNearExpiry'})}"
         ),
+        "have the vault's audit log tell of a read by somebody who isn't expected": (
+            f"{simulated}/audit/record {_json({**which, 'operation': 'SecretGet', 'by': INTRUDER})}"
+        ),
+        "have the app look at the log now: there is an alert among the mails": (
+            f"curl -sS {stack.host_url}{TIMER} {_json({})}"
+        ),
+        "who read the secret": f"curl -sS {stack.host_url}/api/secrets/{scenario.vault}/{scenario.secret}/readers",
         "read the mails": f"{simulated}/outbox",
         "what the simulated services hold, secrets included": f"{simulated}/state",
         "every request they got": f"{simulated}/requests",
@@ -134,7 +142,7 @@ def _port() -> int:
 
 
 def _stack(options: argparse.Namespace) -> Stack:
-    return Stack(options.folder, Scenario(grace=GRACE), host_port=options.port or _port())
+    return Stack(options.folder, Scenario(grace=GRACE, audited=True), host_port=options.port or _port())
 
 
 @contextmanager
