@@ -1,6 +1,5 @@
 """What of a vault's hits is told when: grouped, once, again only if it grows, all together if there is a storm."""
 
-import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -8,16 +7,11 @@ import msgspec
 from msgspec.structs import replace
 
 from rekey.audit.access import Access, Caller
-from rekey.audit.meanings import meaning
-from rekey.audit.ports import Hit, Severity
-from rekey.audit.state import Group, Letter, State
-from rekey.model import Finding, Notice, NoticeKind
+from rekey.audit.letters import letters
+from rekey.audit.ports import Hit
+from rekey.audit.state import MANY, Group, State
 from rekey.model.audit import Place
-from rekey.model.notice import Sighting, cut
-from rekey.notices.sightings import sentence, who
 
-MOST_LETTERS = 5
-"""Mails of one pass about one vault; more to tell than that is told in one, to the operators alone."""
 MOST_AN_HOUR = 10
 PAUSE = timedelta(minutes=15)
 """So many mails about one vault in an hour, then one every so often: rotations need the mail service's limit, too."""
@@ -29,8 +23,6 @@ GROWN = 10
 MOST_GROUPS = 1000
 MOST_TOGETHER = 100
 """Groups of one vault, and those beyond that hold what all others would: by rule and caller, at last by rule alone."""
-MANY = "*"
-"""Stands for the secrets of a group that holds many."""
 MOST_LISTED = 20
 """Addresses, operations and owners of one group."""
 
@@ -38,7 +30,6 @@ KEPT = timedelta(days=3)
 """After a window's beginning; late lines come within hours."""
 
 _HOUR = timedelta(hours=1)
-_NAMESPACE = uuid.UUID("8f6f0a52-1a0e-4f5c-9d38-0c1f6f6b7c55")  # never changed: the same letter has the same id
 
 
 def counted(state: State, hits: Sequence[Hit]) -> State:
@@ -60,10 +51,10 @@ def decided(state: State, place: Place, now: datetime) -> State:
     recent = tuple(at for at in state.mailed if now - at < _HOUR)
     waits = len(recent) >= MOST_AN_HOUR and now - recent[-1] < PAUSE
     keys = [] if waits else due(state)
-    letters = _letters(state, place, keys, MOST_AN_HOUR - len(recent))
+    written = letters(state, place, keys, MOST_AN_HOUR - len(recent))
     told = {key: _told(group) if key in keys else group for key, group in state.groups.items()}
     kept = {key: group for key, group in told.items() if _is_due(group) or now - group.window < KEPT}
-    return replace(state, letters=letters, mailed=(*recent, *(now for _ in letters)), groups=kept)
+    return replace(state, letters=written, mailed=(*recent, *(now for _ in written)), groups=kept)
 
 
 def settled(state: State, letter: str) -> State:
@@ -128,93 +119,3 @@ def _seen(group: Group) -> int:
 
 def _told(group: Group) -> Group:
     return replace(group, told=group.times, seen=_seen(group), mails=group.mails + 1)
-
-
-def _letters(state: State, place: Place, keys: Sequence[str], room: int) -> tuple[Letter, ...]:
-    if len(keys) > min(MOST_LETTERS, room) and len(keys) > 1:
-        return (_digest(state, place, keys),)
-    return tuple(_letter(state, place, key) for key in keys)
-
-
-def _letter(state: State, place: Place, key: str) -> Letter:
-    group, identity = state.groups[key], _identity(state, place, [key])
-    means = meaning(group.rule)
-    notice = Notice(
-        kind=NoticeKind.ALERT,
-        rotation_id=identity,
-        vault=state.vault,
-        secret=_secret(group),
-        to=(),
-        code=group.rule,
-        message=means.explanation,
-        what_to_do=means.what_to_do,
-        sighting=sighting(group),
-        remarks=_remarks(group),
-    )
-    return Letter(id=identity, notice=notice, groups=(key,), owners=group.owners)
-
-
-def _digest(state: State, place: Place, keys: Sequence[str]) -> Letter:
-    """Tell all of it in one mail: whose secrets it names may be anybody's, so that no owner gets it."""
-    identity = _identity(state, place, keys)
-    groups = sorted((state.groups[key] for key in keys), key=_weight)
-    notice = Notice(
-        kind=NoticeKind.ALERT,
-        rotation_id=identity,
-        vault=state.vault,
-        secret="",
-        to=(),
-        counts={"times": sum(group.times for group in groups), "refused": sum(group.refused for group in groups)},
-        findings=cut([_finding(state.vault, group) for group in groups], "Query the audit log itself for the rest."),
-    )
-    return Letter(id=identity, notice=notice, groups=tuple(keys))
-
-
-def _weight(group: Group) -> int:
-    """Return the place of what is bad among what is worse, which a mail shows first, and never cuts off."""
-    return [*Severity].index(meaning(group.rule).severity)
-
-
-def _finding(vault: str, group: Group) -> Finding:
-    means, seen = meaning(group.rule), sighting(group)
-    return Finding(
-        code=group.rule,
-        vault=vault,
-        secret=_secret(group),
-        subject=who(seen),
-        message=" ".join((sentence(seen), *_remarks(group))),
-        what_to_do=f"{means.explanation} {means.what_to_do}",
-    )
-
-
-def sighting(group: Group) -> Sighting:
-    """Return what people are told of a group as it is now."""
-    return Sighting(
-        severity=meaning(group.rule).severity,
-        app_id=group.caller.app_id,
-        object_id=group.caller.object_id,
-        name=group.caller.name,
-        first=group.first,
-        last=group.last,
-        times=group.times,
-        refused=group.refused,
-        addresses=group.addresses,
-        operations=group.operations,
-    )
-
-
-def _secret(group: Group) -> str:
-    return "" if group.secret == MANY else group.secret
-
-
-def _remarks(group: Group) -> tuple[str, ...]:
-    if group.secret != MANY:
-        return ()
-    who = "this caller and others" if group.caller == Caller() else "this caller"
-    return (f"There is so much of it that what {who} did to many secrets is counted together.",)
-
-
-def _identity(state: State, place: Place, keys: Sequence[str]) -> str:
-    """Return the id of the letter that tells these groups now, the same whenever it is written."""
-    facts = [place.account, place.prefix, [(key, state.groups[key].told) for key in keys]]
-    return str(uuid.uuid5(_NAMESPACE, msgspec.json.encode(facts).decode()))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from azure.storage.blob.aio import ContainerClient
 
 PREFIX = "audit/state/"
+MANY = "*"
+"""Stands for the secrets of a group that holds many."""
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -11,10 +11,8 @@ from msgspec.structs import replace
 from rekey.audit.access import Caller
 from rekey.audit.alerts import (
     GROWN,
-    MANY,
     MOST_AN_HOUR,
     MOST_GROUPS,
-    MOST_LETTERS,
     MOST_LISTED,
     MOST_MAILS,
     MOST_TOGETHER,
@@ -24,9 +22,10 @@ from rekey.audit.alerts import (
     due,
     settled,
 )
+from rekey.audit.letters import MOST_LETTERS
 from rekey.audit.meanings import LOG_CHANGED, meaning
 from rekey.audit.ports import Severity
-from rekey.audit.state import State
+from rekey.audit.state import MANY, State
 from rekey.audit_settings import RULES
 from rekey.model.notice import MOST_FINDINGS, Sighting
 from tests.audit.alerting import DAY, ERIN, NOON, OWNER, PLACE, RULE, VAULT, Watched, at, hit, ids, many, total
