@@ -71,8 +71,9 @@ class Grace:
             self._steps.progress.at(
                 names.GRACE, "waiting", until=self._until, waiting_for="the end of the grace period"
             )
-            if (yield from self.event_or(self._until)):
-                yield from self._look(walk)
+            if not (yield from self.event_or(self._until)):
+                return
+            yield from self._look(walk)
 
     def _look(self, walk: Walk) -> Steps[None]:
         try:
