@@ -4,9 +4,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from local.azure.azuredevops_endpoint_seed import EndpointSeed, EndpointSeeds
 from local.azure.azuredevops_pipelines_seed import PipelineSeeds
 from local.azure.azuredevops_rights import BUILD, GRANTS, LIBRARY, RELEASE
-from local.azure.azuredevops_state import ENDPOINTS, Endpoint, Organization, Permission, Project, new_id
+from local.azure.azuredevops_state import ENDPOINTS, Organization, Permission, Project
 from local.azure.azuredevops_variable_groups_seed import GroupSeeds
 from local.azure.cloud import Cloud
 from local.azure.seeds import mapping, parsed
@@ -23,28 +24,12 @@ type Right = Literal[
     "library-user",
     "library-administrator",
 ]
-_SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 
 
 class MemberSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A member: project -> rights, each of which includes the weaker ones of its kind."""
 
     projects: dict[str, list[Right]] = {}
-
-
-class EndpointSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A service connection that signs in as an application; `key` goes before `password_index`."""
-
-    application: str
-    password_index: int = 0
-    key: str | None = None
-    type: str = "azurerm"
-    scheme: str = "ServicePrincipal"
-    creation_mode: Literal["Manual", "Automatic"] = "Manual"
-    description: str = ""
-    shared_with: list[str] = []
-    extra: dict[str, Any] = {}
-    id: str | None = None
 
 
 class ProjectSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,6 +60,7 @@ class OrganizationSeeds:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
+        self._endpoints = EndpointSeeds(cloud)
         self._groups = GroupSeeds(cloud)
         self._pipelines = PipelineSeeds(cloud)
 
@@ -128,82 +114,7 @@ class OrganizationSeeds:
     def _connections(self, organization: Organization, owner: Project, seed: ProjectSeed, at: str) -> None:
         for name, body in seed.endpoints.items():
             here = f"{at}.endpoints.{name}"
-            endpoint = self._connection(organization, owner, name, parsed(body, EndpointSeed, here), here)
+            endpoint = self._endpoints.connection(organization, owner, name, parsed(body, EndpointSeed, here), here)
             for former in [e for e in owner.endpoints.values() if e.document["name"] == name]:
                 del owner.endpoints[former.id]
             owner.endpoints[endpoint.id] = endpoint
-
-    def _connection(
-        self, organization: Organization, owner: Project, name: str, seed: EndpointSeed, at: str
-    ) -> Endpoint:
-        shared = [organization.project(other) for other in seed.shared_with]
-        if None in shared:
-            raise ValueError(f"{at}.shared_with: got {seed.shared_with}, expected projects of {organization.name}")
-        try:
-            application = self._cloud.directory.application(seed.application)
-            key = seed.key or self._cloud.directory.password_value(seed.application, seed.password_index)
-        except ValueError as problem:
-            raise ValueError(f"{at}: {problem}") from None
-        projects = [owner, *(project for project in shared if project is not None)]
-        document = self._document(organization, projects, name, seed)
-        document["authorization"]["parameters"] = {
-            "tenantid": self._cloud.tenant,
-            "serviceprincipalid": application.app_id,
-            "authenticationType": "spnKey",
-        }
-        return Endpoint(document, {"serviceprincipalkey": key}, document["id"])
-
-    def _document(
-        self, organization: Organization, projects: list[Project], name: str, seed: EndpointSeed
-    ) -> dict[str, Any]:
-        creator = _creator(self._cloud.url("azuredevops"), organization)
-        references = [
-            {
-                "projectReference": {"id": project.id, "name": project.name},
-                "name": name,
-                "description": seed.description,
-            }
-            for project in projects
-        ]
-        now = self._cloud.clock.now().isoformat()
-        return {
-            "data": {
-                "environment": "AzureCloud",
-                "scopeLevel": "Subscription",
-                "subscriptionId": _SUBSCRIPTION,
-                "subscriptionName": "simulated subscription",
-                "creationMode": seed.creation_mode,
-            },
-            "id": (seed.id or new_id()).lower(),
-            "name": name,
-            "type": seed.type,
-            "url": "https://management.azure.com/",
-            "createdBy": creator,
-            "description": seed.description,
-            "authorization": {"parameters": {}, "scheme": seed.scheme},
-            "isShared": len(projects) > 1,
-            "isReady": True,
-            "isOutdated": False,
-            "isDisabled": False,
-            "creationDate": now,
-            "modificationDate": now,
-            "modifiedBy": creator,
-            "operationStatus": {"state": "Ready", "statusMessage": ""},
-            "owner": "library",
-            "serviceEndpointProjectReferences": references,
-            **seed.extra,
-        }
-
-
-def _creator(origin: str, organization: Organization) -> dict[str, Any]:
-    """Return the identity reference of whoever made the connection, as the examples of the specification have it."""
-    url = f"{origin}/{organization.name}/_apis/Identities/{organization.id}"
-    return {
-        "displayName": "Project Administrator",
-        "url": url,
-        "_links": {"avatar": {"href": f"{url}/avatar"}},
-        "id": organization.id,
-        "uniqueName": f"administrator@{organization.name}.example",
-        "imageUrl": f"{url}/avatar",
-        "descriptor": f"aad.{organization.id}",
-    }

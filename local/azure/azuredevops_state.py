@@ -15,7 +15,7 @@ ENDPOINTS = "49b48001-ca20-4adc-8111-5b60c903a50c"
 """The security namespace ServiceEndpoints."""
 
 SECRET_PARAMETERS = frozenset(
-    {"serviceprincipalkey", "serviceprincipalcertificate", "password", "apitoken", "accesstoken"}
+    {"serviceprincipalkey", "serviceprincipalcertificate", "publishprofile", "password", "apitoken", "accesstoken"}
 )
 """Authorization parameters (lower case) that are kept, used, and never shown."""
 

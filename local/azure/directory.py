@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from local.azure.clock import Clock
+from local.azure.directory_federation import FederatedCredentials
 
 PERSONAL_AUDIENCES = frozenset({"AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount"})
 
@@ -47,6 +48,7 @@ class Application:
     app_roles: frozenset[str] = frozenset()
     owners: list[str] = field(default_factory=list)
     passwords: list[Password] = field(default_factory=list)
+    federated: FederatedCredentials = field(default_factory=FederatedCredentials)
     identifier_uris: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     api: dict[str, Any] = field(default_factory=dict)
@@ -68,6 +70,7 @@ class Identity:
     client_id: str = field(default_factory=new_id)
     object_id: str = field(default_factory=new_id)
     app_roles: frozenset[str] = frozenset()
+    federated: FederatedCredentials = field(default_factory=FederatedCredentials)
 
 
 @dataclass
@@ -133,6 +136,10 @@ class Directory:
     def identity_by_client_id(self, client_id: str) -> Identity | None:
         """Return the managed identity of this client id."""
         return next((i for i in self.identities.values() if i.client_id == client_id.lower()), None)
+
+    def by_client_id(self, client_id: str) -> Application | Identity | None:
+        """Return the application or managed identity of this client id."""
+        return self.by_app_id(client_id) or self.identity_by_client_id(client_id)
 
     def user(self, object_id: str) -> User | None:
         """Return the user of this object id."""

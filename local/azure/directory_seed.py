@@ -1,6 +1,7 @@
 """Knows the directory's part of a seed document: identities, applications, their owners and passwords."""
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -8,6 +9,7 @@ import msgspec
 
 from local.azure.clock import Clock
 from local.azure.directory import Application, Directory, Identity, User, new_id
+from local.azure.directory_federation import EXCHANGE, FederatedCredential, FederatedCredentials
 from local.azure.graph_roles import DIRECTORY_ROLES
 from local.azure.seeds import mapping, parsed
 
@@ -23,6 +25,15 @@ class PasswordSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     days: float | None = None
     expires: datetime | None = None
     starts: datetime | None = None
+
+
+class FederatedSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One federated credential."""
+
+    issuer: str
+    subject: str
+    audience: str = EXCHANGE
+    description: str | None = None
 
 
 class UserSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,6 +58,7 @@ class IdentitySeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_id: uuid.UUID | None = None
     object_id: uuid.UUID | None = None
     app_roles: frozenset[str] = frozenset()
+    federated_credentials: dict[str, FederatedSeed] = {}
 
 
 class ApplicationSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,6 +73,7 @@ class ApplicationSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     passwords: tuple[PasswordSeed, ...] = ()
     service_principal: bool = True
     app_roles: frozenset[str] = frozenset()
+    federated_credentials: dict[str, FederatedSeed] = {}
 
 
 class DirectorySeeder:
@@ -91,6 +104,7 @@ class DirectorySeeder:
         found.client_id = str(wanted.client_id or found.client_id)
         found.object_id = str(wanted.object_id or found.object_id)
         found.app_roles |= wanted.app_roles
+        self._federate(found.federated, wanted.federated_credentials)
 
     def _application(self, name: str, wanted: ApplicationSeed) -> None:
         owners = [self._owner(name, owner) for owner in wanted.owners]
@@ -103,6 +117,11 @@ class DirectorySeeder:
         found.owners += [owner for owner in owners if owner not in found.owners]
         for password in wanted.passwords:
             self._password(found, password)
+        self._federate(found.federated, wanted.federated_credentials)
+
+    def _federate(self, known: FederatedCredentials, wanted: dict[str, FederatedSeed]) -> None:
+        for name, one in wanted.items():
+            seed_federated(known, _federated_credential(name, one, self._clock.now()))
 
     def _owner(self, application: str, owner: str | UserSeed) -> str:
         if isinstance(owner, str):
@@ -120,6 +139,16 @@ class DirectorySeeder:
         end = _aware(wanted.expires) if wanted.expires else now + lifetime
         start = _aware(wanted.starts) if wanted.starts else min(now, end) - _SEEDED_AGE
         self._directory.add_password(application, wanted.display_name, start, end, age=_SEEDED_AGE)
+
+
+def seed_federated(known: FederatedCredentials, wanted: FederatedCredential) -> None:
+    """Give a holder a federated credential that has long propagated, in place of one of the same name."""
+    known.every = [one for one in known.every if one.name != wanted.name]
+    known.add(replace(wanted, created=wanted.created - _SEEDED_AGE))
+
+
+def _federated_credential(name: str, seed: FederatedSeed, now: datetime) -> FederatedCredential:
+    return FederatedCredential(name, seed.issuer, seed.subject, now, seed.audience, seed.description)
 
 
 def _aware(moment: datetime) -> datetime:
@@ -140,7 +169,8 @@ def told(directory: Directory, *, values: bool) -> dict[str, Any]:
 
 def _identity(identity: Identity) -> dict[str, Any]:
     roles = sorted(identity.app_roles)
-    return {"client_id": identity.client_id, "object_id": identity.object_id, "app_roles": roles}
+    ids = {"client_id": identity.client_id, "object_id": identity.object_id}
+    return {**ids, "app_roles": roles, "federated_credentials": _federated(identity.federated)}
 
 
 def _application(application: Application, *, values: bool) -> dict[str, Any]:
@@ -161,4 +191,12 @@ def _application(application: Application, *, values: bool) -> dict[str, Any]:
             }
             for password in application.passwords
         ],
+        "federated_credentials": _federated(application.federated),
+    }
+
+
+def _federated(known: FederatedCredentials) -> dict[str, Any]:
+    return {
+        one.name: {"id": one.id, "issuer": one.issuer, "subject": one.subject, "audience": one.audience}
+        for one in known.live()
     }

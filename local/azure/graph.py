@@ -15,6 +15,7 @@ from local.azure.cloud import Cloud
 from local.azure.directory import Application
 from local.azure.graph_entities import Entity
 from local.azure.graph_errors import GraphErrors, with_ids
+from local.azure.graph_federation import FederatedCredentials
 from local.azure.graph_grants import Grants, Operation
 from local.azure.graph_objects import Objects
 from local.azure.graph_passwords import AddPassword, Passwords, RemovePassword
@@ -73,6 +74,8 @@ class Graph:
             yield method, path, self._told(run, path.rpartition("/")[2])
         for method, below, run in grants.of_applications():
             yield from ((method, f"{app}/{below}", self._told(run, "directoryObjects")) for app in apps)
+        for method, below, run in FederatedCredentials(self._cloud, self._errors).of_applications():
+            yield from ((method, f"{app}/{below}", self._told(run, "federatedIdentityCredentials")) for app in apps)
         for method, below, run in grants.of_principals():
             yield from ((method, f"{one}/{below}", self._told(run, "appRoleAssignments")) for one in principals)
 

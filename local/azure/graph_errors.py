@@ -55,6 +55,10 @@ class GraphErrors:
         message = "Error due to concurrent requests being made to the tenant. Please wait briefly and retry."
         return error(self._clock, 409, "Directory_ConcurrencyViolation", message)
 
+    def same_name(self, message: str) -> ServiceError:
+        """Return the refusal of an object whose name another one has."""
+        return error(self._clock, 409, "Request_MultipleObjectsWithSameKeyValue", message)
+
     def throttled(self, retry_after: int | None) -> ServiceError:
         """Return a 429."""
         refused = error(self._clock, 429, "TooManyRequests", "Too many requests.")

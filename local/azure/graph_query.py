@@ -12,7 +12,7 @@ from local.azure.graph_entities import Entity
 from local.azure.graph_errors import GraphErrors
 
 _EQUALS = re.compile(r"^\s*(?P<field>\w+)\s+eq\s+'(?P<value>(?:[^']|'')*)'\s*$")
-_FILTERABLE = frozenset({"appId", "displayName", "id"})
+_FILTERABLE = frozenset({"appId", "displayName", "id", "name", "subject"})
 _MAXIMUM_PAGE = 999
 _DEFAULT_PAGE = 100
 

@@ -30,6 +30,16 @@ class Subject:
     app_roles: frozenset[str]
 
 
+@dataclass(frozen=True)
+class Assertion:
+    """What a federated assertion says of a workload."""
+
+    issuer: str
+    subject: str
+    audience: str
+    expired: bool
+
+
 class Tokens:
     """The signing key of the simulated Entra; tokens age by real time, also when the simulated clock is moved.
 
@@ -65,6 +75,30 @@ class Tokens:
         }
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM, headers={"kid": self._kid})
 
+    def assertion(self, issuer: str, subject: str, audience: str, lifetime: int) -> str:
+        """Return what a trusted issuer asserts about a workload, for `lifetime` seconds: a federated assertion."""
+        now = int(self._clock.now().timestamp())
+        claims = {
+            "aud": audience,
+            "iss": issuer,
+            "sub": subject,
+            "iat": now,
+            "nbf": now,
+            "exp": now + lifetime,
+            "jti": uuid.uuid4().hex,
+            "sim_machine_exp": time.time() + lifetime,
+        }
+        return jwt.encode(claims, self._key, algorithm=_ALGORITHM, headers={"kid": self._kid})
+
+    def asserted(self, assertion: str) -> Assertion:
+        """Return what an assertion says; a ValueError says why its signature is refused.
+
+        All issuers sign with the one key of this cloud, Entra's own tokens included: a managed identity's token for
+        the exchange is an assertion too.
+        """
+        claims = self._claims(assertion)
+        return Assertion(claims["iss"], claims["sub"], claims["aud"], claims["sim_machine_exp"] <= time.time())
+
     def caller(self, token: str, audiences: Collection[str], tenant: str) -> Caller:
         """Return whom a token speaks for; a ValueError says why it is refused."""
         claims = self._claims(token)
@@ -80,9 +114,10 @@ class Tokens:
     def client_id(self, token: str) -> str | None:
         """Return the client id of a token this key signed, whatever its audience or age; None otherwise."""
         try:
-            return str(self._claims(token)["appid"])
+            claims = self._claims(token)
         except ValueError:
             return None
+        return str(claims["appid"]) if "appid" in claims else None
 
     def public_keys(self) -> dict[str, Any]:
         """Return the JSON Web Key Set of the signing key."""
