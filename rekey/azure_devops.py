@@ -3,9 +3,11 @@
 Bad authentication yields a sign-in page with a 2xx status, so anything but JSON is a refusal.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import msgspec
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from rekey.azure_errors import malformed, of_status, retry_after, translated
@@ -19,6 +21,18 @@ MEMBERSHIP = (
     "Add the app's identity to the Azure DevOps organization as a user (by its service principal's object id; it takes "
     "a licence) and give it "
 )
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A part of a list: `following` asks for the next, "" after the last.
+
+    `pause` is how many seconds the service wants nothing from the app: it says so with good answers, too, before it
+    slows the app down: https://learn.microsoft.com/azure/devops/integrate/concepts/rate-limits.
+    """
+
+    items: tuple[dict[str, Any], ...]
+    following: str
+    pause: float
 
 
 class AzureDevOps:
@@ -46,10 +60,16 @@ class AzureDevOps:
 
         UnclearError for a write that isn't `repeatable` and may have happened.
         """
+        answer, _ = await self._exchange(method, path, query, body, repeatable=repeatable)
+        return answer
+
+    async def _exchange(
+        self, method: str, path: str, query: dict[str, str] | None, body: Any = None, *, repeatable: bool = True
+    ) -> tuple[dict[str, Any] | None, Mapping[str, str]]:
         request = HttpRequest(
             method,
             self._base + path,
-            params={**(query or {}), "api-version": API_VERSION},
+            params={"api-version": API_VERSION, **(query or {})},
             headers={"Accept": "application/json", "X-TFS-FedAuthRedirect": "Suppress"},
             json=body,
         )
@@ -69,13 +89,19 @@ class AzureDevOps:
             answer: dict[str, Any] | None = response.json()
         except ValueError:
             raise malformed(self._where, repeatable=repeatable) from None
-        return answer
+        return answer, response.headers
 
     async def listed(self, path: str, query: dict[str, str]) -> list[dict[str, Any]]:
         """Return the items of a list."""
         answer = await self.call("GET", path, query) or {}
         found: list[dict[str, Any]] = answer.get("value") or []
         return found
+
+    async def page(self, path: str, query: dict[str, str]) -> Page:
+        """Return a part of a list that may be long; `query` may name another version of the API."""
+        answer, headers = await self._exchange("GET", path, query)
+        following = headers.get("x-ms-continuationtoken") or ""
+        return Page(tuple((answer or {}).get("value") or ()), following, retry_after(headers) or 0.0)
 
     async def found(self, path: str) -> dict[str, Any] | None:
         """Return one object, None if it is gone: the service answers 404, or `null` with 200."""

@@ -110,7 +110,7 @@ class EntraGraph:
         # Not `client.applications_with_app_id`: it writes the id into parameters that all requests of the client share,
         # and one that waits for its token then asks for the application that somebody else named last.
         builder = ApplicationsWithAppIdRequestBuilder(self._client.request_adapter, {}, client_id)
-        with _translated(f"application {client_id}"):
+        with graph_translated(f"application {client_id}"):
             found = await builder.get(RequestConfiguration(query_parameters=query, options=[seen]))
         if found is None or not found.id:  # None is what the SDK makes of an answer that lost its body
             raise NotYetError("incomplete-answer", f"application {client_id}: Graph answered without an object id")
@@ -120,7 +120,7 @@ class EntraGraph:
 
     async def password_rules(self) -> tuple["PasswordRule", ...]:
         """Return what the tenant's policy says of passwords. Without Policy.Read.All: PermanentError `forbidden`."""
-        with _translated("policies/defaultAppManagementPolicy"):
+        with graph_translated("policies/defaultAppManagementPolicy"):
             policy = await self._client.policies.default_app_management_policy.get()
         if policy is None:
             raise NotYetError("incomplete-answer", "policies/defaultAppManagementPolicy: Graph answered with nothing")
@@ -135,7 +135,7 @@ class EntraGraph:
         from msgraph.generated.models.password_credential import PasswordCredential
 
         body = AddPasswordPostRequestBody(password_credential=PasswordCredential(display_name=label, end_date_time=end))
-        with _translated("addPassword", repeatable=False):
+        with graph_translated("addPassword", repeatable=False):
             made = await self._client.applications.by_application_id(object_id).add_password.post(body)
         if made is None or not made.key_id or not made.secret_text:
             raise UnclearError("incomplete-answer", "addPassword: Graph answered without key id or value")
@@ -150,7 +150,7 @@ class EntraGraph:
         )
 
         try:
-            with _translated("removePassword"):
+            with graph_translated("removePassword"):
                 await self._client.applications.by_application_id(object_id).remove_password.post(
                     RemovePasswordPostRequestBody(key_id=UUID(key_id))
                 )
@@ -202,7 +202,8 @@ def _rule(restriction: Any) -> "PasswordRule":
 
 
 @contextlib.contextmanager
-def _translated(where: str, *, repeatable: bool = True) -> Iterator[None]:
+def graph_translated(where: str, *, repeatable: bool = True) -> Iterator[None]:
+    """Turn what kiota raises into Rekey's errors about `where`; a write that isn't `repeatable` may have happened."""
     import httpx
     from kiota_abstractions.api_error import APIError
 

@@ -1,8 +1,6 @@
 """`report`: the inventory of all allowed vaults, for people, for spreadsheets and for auditors."""
 
 import argparse
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,6 +11,7 @@ from rekey.commands import asking
 from rekey.errors import InputError
 from rekey.model import Span
 from rekey.operator_client import ApiError, OperatorClient
+from rekey.spreadsheet import rows
 from rekey.terminal import FINDINGS, OK, UNUSABLE, complain, harmless, moment, table, write
 
 _DESCRIPTION = """\
@@ -28,8 +27,6 @@ _COLUMNS = (
     *("why", "bad_tags", "consumers", "owners", "last_result", "last_state", "last_opened", "last_rotation_id"),
 )
 _PAGE = "1000"
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - spreadsheets take the wide ones for formulas, too
-"""https://owasp.org/www-community/attacks/CSV_Injection"""
 
 
 def add(commands: Any) -> None:
@@ -57,7 +54,7 @@ def _report(client: OperatorClient, chosen: argparse.Namespace) -> int:
     if chosen.json:
         asking.print_json({"secrets": secrets, "problems": problems})
     else:
-        for line in _csv(secrets) if chosen.csv else _text(secrets):
+        for line in rows(_COLUMNS, map(_cells, secrets)) if chosen.csv else _text(secrets):
             write(line)
     for problem in problems:
         where = f"vault {problem['vault']}" if problem["vault"] else "records"
@@ -142,27 +139,6 @@ def _summary(secrets: list[Any]) -> Iterator[str]:
         yield harmless("last rotations: " + ", ".join(f"{number} {result}" for result, number in results.most_common()))
 
 
-def _csv(secrets: list[Any]) -> Iterator[str]:
-    for row in (_COLUMNS, *map(_cells, secrets)):
-        line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow(map(cell, row))
-        yield line.getvalue()
-
-
 def _cells(secret: Any) -> tuple[object, ...]:
     last = {f"last_{name}": value for name, value in (secret["last"] or {}).items()}
     return tuple({**secret, **last}.get(column) for column in _COLUMNS)
-
-
-def cell(value: object) -> str:
-    """Return a cell that no spreadsheet takes for a formula: what would begin like one gets an apostrophe in front."""
-    match value:
-        case None:
-            text = ""
-        case bool():
-            text = "true" if value else "false"
-        case list():
-            text = "; ".join(map(str, value))
-        case _:
-            text = str(value)
-    return harmless(f"'{text}" if text.lstrip().startswith(_FORMULA) or text.startswith(_FORMULA) else text)

@@ -24,7 +24,7 @@ from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 
 from rekey.azure_devops_endpoints import GRANT, ServiceEndpoints
 from rekey.azure_errors import of_sdk, of_status, retry_after, translated
-from rekey.entra_graph import EntraGraph, _password, _translated
+from rekey.entra_graph import EntraGraph, _password, graph_translated
 from rekey.errors import NotYetError, PermanentError, RekeyError, UnclearError
 from rekey.secret_value import SecretValue
 from rekey.vault import Vault
@@ -172,7 +172,7 @@ GRAPH = [
 )
 def test_graph_error_has_one_meaning(error: Exception, kind: type[RekeyError], code: str) -> None:
     """Graph's errors for a write that isn't repeatable, by status and code, none of which is quoted at length."""
-    with pytest.raises(RekeyError) as caught, _translated("addPassword", repeatable=False):
+    with pytest.raises(RekeyError) as caught, graph_translated("addPassword", repeatable=False):
         raise error
     assert (type(caught.value), caught.value.code) == (kind, code)
     assert CANARY not in f"{caught.value.message} {caught.value.what_to_do}"
@@ -184,7 +184,7 @@ def test_graph_says_when_to_come_again() -> None:
     for name in ("Retry-After", "retry-after"):
         error = _graph(429)
         error.response_headers = {name: "21"}
-        with pytest.raises(NotYetError) as caught, _translated("x"):
+        with pytest.raises(NotYetError) as caught, graph_translated("x"):
             raise error
         assert caught.value.seconds == 21.0
 

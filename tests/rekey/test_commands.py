@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rekey.__main__ import main
-from rekey.commands.report import cell
+from rekey.spreadsheet import cell
 from rekey.terminal import harmless, table
 from tests.rekey.answering import Api, answering
 

@@ -1,0 +1,89 @@
+"""What was read of service connections, their applications and the variables beside them: no value of any secret.
+
+Names, issuers and subjects are what others wrote into Azure DevOps and Entra: text to show, never to act on.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class Way(StrEnum):
+    """How a connection signs in to Azure."""
+
+    FEDERATED = "federated"
+    SECRET = "secret"  # noqa: S105 - a way to sign in, not a secret
+    CERTIFICATE = "certificate"
+    MANAGED_IDENTITY = "managed-identity"
+    PUBLISH_PROFILE = "publish-profile"
+    OTHER = "other"
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """One azurerm connection as one project has it.
+
+    `application` and `tenant` are GUIDs in lower case, "" where it names none. `projects` are all that share it.
+    `revert_until`: it was converted in place, and until then Azure DevOps can convert it back.
+    `last_used` is the end of the newest run that used it, None if there is none; meaningless unless `history_read`.
+    """
+
+    organization: str
+    project: str
+    id: str
+    name: str
+    way: Way
+    environment: str = ""
+    application: str = ""
+    tenant: str = ""
+    issuer: str = ""
+    subject: str = ""
+    created: datetime | None = None
+    changed: datetime | None = None
+    revert_until: datetime | None = None
+    disabled: bool = False
+    projects: tuple[str, ...] = ()
+    history_read: bool = False
+    last_used: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells it from every other connection; a shared one has one key in all its projects."""
+        return f"{self.organization}/{self.id}".lower()
+
+
+class FederatedCredential(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose tokens an application takes for its own."""
+
+    issuer: str
+    subject: str
+    audiences: tuple[str, ...] = ()
+
+
+class Standing(StrEnum):
+    """What Entra says of the client id that a connection names."""
+
+    APPLICATION = "application"
+    MANAGED_IDENTITY = "managed-identity"
+    ELSEWHERE = "elsewhere"
+    """An enterprise application whose registration is in another tenant."""
+    GONE = "gone"
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """Who a connection signs in as; `secrets_end` has when each of its passwords ends."""
+
+    standing: Standing
+    name: str = ""
+    audience: str = ""
+    credentials: tuple[FederatedCredential, ...] = ()
+    secrets_end: tuple[datetime, ...] = ()
+
+
+class Variable(msgspec.Struct, frozen=True, kw_only=True):
+    """A variable that isn't secret, although its name says that its value is; `place` says where, in words."""
+
+    organization: str
+    project: str
+    place: str
+    name: str
