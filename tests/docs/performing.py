@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```\w+ (?P<verb>file|edit)=(?P<path>\S+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 _PARTS = ("activities", "docs", "local", "orchestrators", "rekey", "tests", "triggers", "function_app.py", "host.json")
 _MORE = ("pyproject.toml", "README.md")
+_TYPES = ".mypy_cache"
 _NODE = Path("local", "azurite", "node_modules")
 
 
@@ -58,6 +59,12 @@ def copied(folder: Path) -> Path:
             shutil.copy(source, folder / part)
     (folder / _NODE).symlink_to(ROOT / _NODE)
     return folder
+
+
+def with_checked_types(project: Path) -> None:
+    """Give a copy what mypy knows of files that are as they were, by their content, if it has been run here."""
+    if (ROOT / _TYPES).exists():
+        shutil.copytree(ROOT / _TYPES, project / _TYPES)
 
 
 def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.performing import ROOT, copied, judged, run, steps
+from tests.docs.performing import ROOT, copied, judged, run, steps, with_checked_types
 from tests.docs.rotating_toys import SHELF
 
 PAGE = (ROOT / "docs" / "adding-a-kind.md").read_text(encoding="utf-8")
@@ -77,6 +77,7 @@ def test_the_code_of_the_page_is_as_the_projects(project: Path) -> None:
 
 def test_the_code_of_the_page_has_types(project: Path) -> None:
     """Strictly typed: the interfaces of `rekey/ports.py` are kept."""
+    with_checked_types(project)
     done = run(project, "mypy", "--no-error-summary", *NEW)
     assert done.returncode == 0, done.stdout + done.stderr
 
