@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from activities.check_old_credential_use import check
 from activities.enable_old_version import enable
 from activities.open_record import open_record
+from activities.read_audit_log import read as read_log
 from activities.read_decisions import decided
 from activities.step import Desk, run_step
 from local.storage import Azurite
@@ -18,11 +20,13 @@ from rekey.audit.state import State, States
 from rekey.clients import Clients
 from rekey.errors import PermanentError
 from rekey.model import Published, Reason, Refusal, UseCheck, Walk, encode
-from rekey.model.audit import Place
+from rekey.model.audit import Glance, Place
 from rekey.records import Entry
 from rekey.secret_value import SecretValue
 from rekey.settings import read as read_settings
+from tests.audit.lines import APP, DISABLED, OBJECT, OBJECT_ID, line
 from tests.core.company import Company
+from tests.triggers.durable import FakeDurable
 
 SWITCHED = datetime.now(UTC) - timedelta(hours=2)
 LATER = SWITCHED + timedelta(hours=1)
@@ -43,11 +47,15 @@ class Watched:
         """Return a walk after the switch: the secret has a new version, the old one is disabled."""
         rotation = await self.company.rotation(reason=reason)
         vault = self.desk.vault(rotation.vault)
-        version = await vault.set(rotation.secret, SecretValue("new"), tags={})
+        before, _value = await vault.current(rotation.secret)
+        tags = {**before.tags, names.TAG_ROTATION_ID: rotation.id}
+        version = await vault.set(rotation.secret, SecretValue("new"), tags=tags)
         await vault.disable(rotation.secret, rotation.old_version)
         walk = Walk(rotation=rotation, published=Published(version=version.id, expires=LATER), since=SWITCHED)
         await open_record(self.desk, walk)
-        await self.desk.records().add(rotation.id, Entry(step=names.DISABLE_OLD_VERSION, outcome="ok", at=SWITCHED))
+        published = Entry(step=names.SET_SECRET_VERSION, outcome="ok", at=SWITCHED, detail=encode(walk.published))
+        for entry in (published, Entry(step=names.DISABLE_OLD_VERSION, outcome="ok", at=SWITCHED)):
+            await self.desk.records().add(rotation.id, entry)
         return walk
 
     async def taught(self, walk: Walk, *accesses: dict[str, Any], ago: timedelta = OFFSET) -> None:
@@ -158,6 +166,35 @@ async def test_without_a_log_nothing_is_asked(company: Company) -> None:
     assert "REKEY_AUDIT_STORAGE" in found.remark
     after = (await company.azure.call("GET", f"{company.azure.control}/_sim/requests")).body["requests"]
     assert len(after) == before
+
+
+async def test_what_the_log_says_reaches_the_rotation(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused read, as Azure Monitor writes it down, is on the record and found by the check; the event is raised."""
+    monkeypatch.setattr(names, "AUDIT_LOGS", f"t{uuid4().hex}")
+    walk, engine = await watched.switched(), FakeDurable()
+    instance = names.instance_id(walk.rotation.vault, walk.rotation.secret)
+    engine.put(instance)
+    assert walk.published
+    now = datetime.now(UTC) + timedelta(seconds=2)
+    own = {OBJECT_ID: (await watched.clients.caller("vault")).object_id}
+    path = f"/secrets/{walk.rotation.secret}"
+    written = (
+        line(f"{path}/{walk.published.version}", time=now.isoformat(), claim=own),
+        line(f"{path}/{walk.rotation.old_version}", time=now.isoformat(), status=403, **DISABLED),
+    )
+    container = watched.clients.audit_logs(0)
+    await container.create_container()
+    prefix = f"resourceId=/SUBSCRIPTIONS/X/RESOURCEGROUPS/R/PROVIDERS/MICROSOFT.KEYVAULT/VAULTS/{walk.rotation.vault}/"
+    hour = f"{prefix}y={now:%Y}/m={now:%m}/d={now:%d}/h={now:%H}/m=00/PT1H.json"
+    await container.upload_blob(hour, b"".join(each + b"\n" for each in written), blob_type="AppendBlob")
+    place = Place(account=0, prefix=prefix, vault=walk.rotation.vault)
+    await read_log(watched.desk, engine, Glance(run_id="run", started=now, place=place))
+    assert engine.raised == [(instance, names.DECISION_EVENT, None)]
+    (refusal,) = (await decided(watched.desk, walk)).refused
+    assert (refusal.app_id, refusal.object_id) == (APP, OBJECT)
+    await enable(watched.desk, walk)
+    found = await check(watched.desk, walk)
+    assert (found.checked, len(found.used_by), found.refused) == (True, 1, (refusal,))
 
 
 async def test_old_version_comes_back_for_who_is_on_the_record(watched: Watched) -> None:
