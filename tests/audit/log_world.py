@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from azure.storage.blob import BlobType
 from azure.storage.blob.aio import ContainerClient
 
 from rekey.audit.access import Access
@@ -92,9 +91,9 @@ async def append(logs: ContainerClient, name: str, body: bytes) -> None:
 async def put(logs: ContainerClient, name: str, body: bytes) -> None:
     """Write a blob in place of what is there."""
     blob = logs.get_blob_client(name)
-    if await blob.exists():
-        await blob.delete_blob()
-    await blob.upload_blob(body, blob_type=BlobType.APPENDBLOB)
+    await blob.create_append_blob()  # which empties one that is there
+    if body:
+        await blob.append_block(io.BytesIO(body), length=len(body))
 
 
 def glance(started: datetime = NOW) -> Glance:

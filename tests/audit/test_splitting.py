@@ -119,6 +119,14 @@ def test_a_record_that_is_too_long_costs_only_itself(cuts: list[int], *, records
     assert len(found[1].raw) == SHORT + 1
 
 
+def test_no_cut_breaks_an_escape() -> None:
+    """Wherever a list is cut, a quotation mark within a text is none that ends it."""
+    objects: list[dict[str, object]] = [{"a": 'x\\"}{"'}, {"b\\": "]"}]
+    body = form(objects, records=True)
+    for at in range(len(body)):
+        assert raws(split(Splitter(), body[:at], body[at:])) == [dump(one) for one in objects]
+
+
 def test_a_torn_line_stays() -> None:
     """A line that has no end of line yet isn't done with."""
     splitter = Splitter()

@@ -110,8 +110,10 @@ async def test_a_torn_line_waits(logs: ContainerClient, container: ContainerClie
 async def test_a_line_that_stays_torn_is_told(logs: ContainerClient, container: ContainerClient) -> None:
     """A line that isn't completed in hours counts as unreadable before it is out of sight."""
     await append(logs, blob_name(ago(hours=6)), b'{"time":')
-    await turn(logs, container)
-    await turn(logs, container, NOW + timedelta(minutes=5))
+    await turn(logs, container, ago(hours=2))
+    assert await unreadable(container) == []
+    for minutes in (0, 5):
+        await turn(logs, container, NOW + timedelta(minutes=minutes))
     assert [kept.total for kept in await unreadable(container)] == [1]
 
 
@@ -153,13 +155,14 @@ async def test_a_replaced_log_is_noticed(
     assert [(line["event"], line["blob"]) for line in events] == [("audit-log-changed", HOUR)]
 
 
+@pytest.mark.parametrize("left", [0, 100])
 async def test_a_log_cut_off_within_its_first_line_is_told_of_once(
-    logs: ContainerClient, container: ContainerClient
+    logs: ContainerClient, container: ContainerClient, left: int
 ) -> None:
     """Where nothing of what replaced a log can be read yet, the next turn doesn't notice it anew."""
     await append(logs, HOUR, lines(record("a")))
     await turn(logs, container)
-    await put(logs, HOUR, lines(record("b"))[:100])
+    await put(logs, HOUR, lines(record("b"))[:left])
     for _ in range(2):
         await turn(logs, container)
     assert [g.times for g in (await state(container)).groups.values() if g.rule == "log-changed"] == [1]
@@ -192,3 +195,17 @@ async def test_a_turn_is_bounded(
     assert len(turns) == 4
     assert all(one.read <= 3000 for one in turns)
     assert (await state(container)).passed == NOW
+
+
+async def test_a_first_pass_that_takes_long_skips_nothing(
+    logs: ContainerClient, container: ContainerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the first pass found and had no time for is read hours later, when it would be too old to begin with."""
+    monkeypatch.setattr(reading, "CHUNK", 1000)
+    monkeypatch.setattr(reading, "MOST_BYTES", 1000)
+    for hour in (EARLIER, HOUR):
+        await append(logs, hour, lines(record("a"), record("a")))
+    started = NOW
+    while (await turn(logs, container, started)).more:
+        started += timedelta(hours=9)
+    assert await hits(container) == {"a": 4}
