@@ -39,6 +39,7 @@ class Teller:
     def __init__(self, ctx: OrchestrationContext) -> None:
         self._ctx = ctx
         self.remarks: list[str] = []
+        self._down = False  # a mail didn't go: what comes in a row shouldn't wait as long each time
         self.acknowledged: dict[str, str] = {}
         """By consumer URI, who said that it has the new credential."""
 
@@ -149,7 +150,8 @@ class Teller:
 
     def alert(self, alert: Alert) -> Steps[bool]:
         """Tell what was seen in an audit log; False if it could be neither sent nor kept."""
-        return (yield from self._send(Telling(notice=alert.notice, owners=alert.owners, has_record=False)))
+        telling = Telling(notice=alert.notice, owners=alert.owners, has_record=False)
+        return (yield from self._send(telling.kept() if self._down else telling))
 
     def _tell(self, walk: Walk, kind: NoticeKind, **more: Any) -> Steps[None]:
         yield from self._send(self._telling(walk, kind, **more))
@@ -172,6 +174,7 @@ class Teller:
         try:
             yield from attempted(self._ctx, names.NOTIFY_OWNERS, telling, MAIL_PATIENCE)
         except StepFailed:
+            self._down = True
             try:
                 yield from attempted(self._ctx, names.NOTIFY_OWNERS, telling.kept(), MAIL_PATIENCE)
             except StepFailed:

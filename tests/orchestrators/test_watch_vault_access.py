@@ -180,6 +180,15 @@ def test_mail_that_does_not_go_is_kept_and_settled() -> None:
     ]
 
 
+def test_mail_that_is_down_is_waited_for_once() -> None:
+    """Alerts after the first that didn't go wait in the outbox at once, so that the next logs are read in time."""
+    watching = Watching().says(names.PLAN_ALERTS, told(alert(1), alert(2)), told(alert(3)))
+    watching.says(names.NOTIFY_OWNERS, REFUSED)
+    assert watching.run().output["counts"]["alerts"] == 3
+    told_of = [step.removeprefix(names.NOTIFY_OWNERS) for step in watching.steps if names.NOTIFY_OWNERS in step]
+    assert told_of == [" alert alert-1", " alert kept alert-1", " alert kept alert-2", " alert kept alert-3"]
+
+
 def test_an_alert_that_can_be_neither_sent_nor_kept_is_not_settled() -> None:
     """It stays decided, and the next pass tells it."""
     watching = Watching().says(names.PLAN_ALERTS, told(alert(1)), told(alert(2)))
