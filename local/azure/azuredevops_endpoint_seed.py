@@ -183,7 +183,7 @@ def _data(seed: EndpointSeed, holder: Application | Identity | None) -> dict[str
     """Return what a connection's data say of how it was made; a managed identity of the agent says nothing."""
     if seed.scheme == "ManagedServiceIdentity":
         return {}
-    made = {"creationMode": seed.creation_mode}
+    made: dict[str, str] = {"creationMode": seed.creation_mode}
     if seed.scheme == federation.SCHEME:
         kind = "ManagedIdentity" if isinstance(holder, Identity) else f"AppRegistration{seed.creation_mode}"
         made["identityType"] = kind

@@ -7,9 +7,11 @@ from urllib.parse import urlencode
 import msgspec
 from starlette.types import Message
 
+from local.azure import azuredevops_federation as federation
 from local.azure.azuredevops_errors import invalid
 from local.azure.azuredevops_state import Endpoint
 from local.azure.cloud import Cloud
+from local.azure.entra_federation import BEARER
 from local.azure.wire import service_app
 
 TEST = "TestConnection"
@@ -55,8 +57,12 @@ async def tested(cloud: Cloud, endpoint: Endpoint, wanted: ProxyRequest) -> dict
     """Sign in and return a ServiceEndpointRequestResult; a failed sign-in is a result too, with Entra's message."""
     details = wanted.service_endpoint_details
     parameters = endpoint.sign_in_parameters(details.authorization.parameters if details else None)
-    if endpoint.document["authorization"]["scheme"] != "ServicePrincipal":
-        return _result([], "badRequest", f"{TEST} is simulated for the scheme ServicePrincipal only.")
+    if endpoint.document["authorization"]["scheme"] not in ("ServicePrincipal", federation.SCHEME):
+        return _result(
+            [], "badRequest", f"{TEST} is simulated for the schemes ServicePrincipal and {federation.SCHEME}."
+        )
+    if parameters.get("authenticationtype") == "spnCertificate":
+        return _result([], "badRequest", f"{TEST} isn't simulated with a certificate.")
     status, answer = await token(cloud, parameters)
     if status == 200:
         subscription = endpoint.document["data"].get("subscriptionId", "")
@@ -73,13 +79,22 @@ def _result(result: list[str], status: str, message: str) -> dict[str, Any]:
     return {"result": result, "statusCode": status, "errorMessage": message}
 
 
+def _credential(cloud: Cloud, parameters: dict[str, str]) -> dict[str, str]:
+    """Return what a connection proves itself with: its secret, or what Azure DevOps asserts about it."""
+    issuer, subject = parameters.get(federation.ISSUER.lower()), parameters.get(federation.SUBJECT.lower())
+    if issuer is None or subject is None:
+        return {"client_secret": parameters.get("serviceprincipalkey", "")}
+    asserted = federation.assertion(cloud, issuer, subject)
+    return {"client_assertion_type": BEARER, "client_assertion": asserted}
+
+
 async def token(cloud: Cloud, parameters: dict[str, str]) -> tuple[int, dict[str, Any]]:
     """Post to the token endpoint inside this process: not a request of whoever is being watched."""
     form = {
         "grant_type": "client_credentials",
         "client_id": parameters.get("serviceprincipalid", ""),
-        "client_secret": parameters.get("serviceprincipalkey", ""),
         "scope": "https://management.azure.com/.default",
+        **_credential(cloud, parameters),
     }
     body, sent = urlencode(form).encode(), list[Message]()
 

@@ -137,10 +137,6 @@ class Directory:
         """Return the managed identity of this client id."""
         return next((i for i in self.identities.values() if i.client_id == client_id.lower()), None)
 
-    def by_client_id(self, client_id: str) -> Application | Identity | None:
-        """Return the application or managed identity of this client id."""
-        return self.by_app_id(client_id) or self.identity_by_client_id(client_id)
-
     def user(self, object_id: str) -> User | None:
         """Return the user of this object id."""
         return next((user for user in self.users.values() if user.object_id == object_id), None)

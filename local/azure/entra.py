@@ -1,4 +1,7 @@
-"""Speaks the wire protocol of Microsoft Entra: the token endpoint for client credentials, and its metadata."""
+"""Speaks the wire protocol of Microsoft Entra: the token endpoint for client credentials, and its metadata.
+
+Who signs in says so by a secret, or by an assertion that a federated credential trusts.
+"""
 
 import base64
 import uuid
@@ -10,12 +13,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from local.azure import entra_errors
+from local.azure import entra_errors, entra_federation
 from local.azure.cloud import Cloud
-from local.azure.directory import Application, Password
+from local.azure.directory import Application, Identity
 from local.azure.directory_seed import DirectorySeeder, told
 from local.azure.seeds import parsed
-from local.azure.switches import Mode
 from local.azure.tokens import Subject
 from local.azure.wire import ServiceError
 
@@ -94,10 +96,23 @@ class Entra:
                 raise self._refuse(900144, correlation, field)
         if form["grant_type"] != "client_credentials":
             raise self._refuse(70003, correlation, form["grant_type"])
+        signs_in = self._signed_in_by_assertion if _has_assertion(form) else self._signed_in_by_secret
+        subject = signs_in(form, correlation)
+        return JSONResponse(self._answer(subject), headers={"Cache-Control": "no-store, no-cache"})
+
+    def _signed_in_by_secret(self, form: dict[str, str], correlation: str | None) -> Subject:
         application = self._application(form["client_id"], correlation)
         audience = self._audience(form["scope"], correlation)
         self._check_secret(application, form.get("client_secret", ""), correlation)
-        return JSONResponse(self._answer(application, audience), headers={"Cache-Control": "no-store, no-cache"})
+        return self._subject(application, audience)
+
+    def _signed_in_by_assertion(self, form: dict[str, str], correlation: str | None) -> Subject:
+        """Return an application or a managed identity: only the latter has no other way to sign in from elsewhere."""
+        identity = self._cloud.directory.identity_by_client_id(form["client_id"])
+        holder = identity or self._application(form["client_id"], correlation)
+        audience = self._audience(form["scope"], correlation)
+        entra_federation.check(self._cloud, holder, form["client_assertion"], correlation)
+        return self._subject(holder, audience)
 
     def _application(self, client_id: str, correlation: str | None) -> Application:
         application = self._cloud.directory.by_app_id(client_id)
@@ -120,26 +135,19 @@ class Entra:
             raise self._refuse(7000216, correlation)
         password = next((p for p in application.live() if p.value == secret), None)
         now = self._cloud.clock.now()
-        if password is None or now < password.start or not self._propagated(password):
+        if password is None or now < password.start or not self._cloud.switches.entra_knows(now - password.created):
             raise self._refuse(7000215, correlation, application.app_id)
         if now >= password.end:
             raise self._refuse(7000222, correlation, application.app_id)
 
-    def _propagated(self, password: Password) -> bool:
-        """Tell whether the replica that answers has heard of this password."""
-        delay = self._cloud.switches.entra
-        if (self._cloud.clock.now() - password.created).total_seconds() >= delay.seconds:
-            return True
-        return delay.mode is Mode.SUCCESSES_BEFORE_FAILURE and self._cloud.switches.replicas.random() < 0.5
+    def _subject(self, holder: Application | Identity, audience: str) -> Subject:
+        if isinstance(holder, Application):
+            client_id, object_id = holder.app_id, holder.service_principal or ""
+        else:
+            client_id, object_id = holder.client_id, holder.object_id
+        return Subject(self._cloud.tenant, client_id, object_id, audience, holder.app_roles)
 
-    def _answer(self, application: Application, audience: str) -> dict[str, Any]:
-        subject = Subject(
-            tenant=self._cloud.tenant,
-            client_id=application.app_id,
-            object_id=application.service_principal or "",
-            audience=audience,
-            app_roles=application.app_roles,
-        )
+    def _answer(self, subject: Subject) -> dict[str, Any]:
         return {
             "token_type": "Bearer",
             "expires_in": APP_TOKEN_SECONDS,
@@ -155,7 +163,11 @@ class Entra:
         return JSONResponse(
             {
                 "token_endpoint": f"{base}/oauth2/v2.0/token",
-                "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+                "token_endpoint_auth_methods_supported": [
+                    "client_secret_post",
+                    "private_key_jwt",
+                    "client_secret_basic",
+                ],
                 "jwks_uri": f"{base}/discovery/v2.0/keys",
                 "issuer": f"{self._cloud.url('login')}/{self._cloud.tenant}/v2.0",
                 "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
@@ -187,6 +199,10 @@ def known_resource(cloud: Cloud, resource: str) -> bool:
     }:
         return True
     return name in {cloud.url(host) for host in ("graph", "vault", "management", "azuredevops", "communication")}
+
+
+def _has_assertion(form: dict[str, str]) -> bool:
+    return form.get("client_assertion_type") == entra_federation.BEARER and bool(form.get("client_assertion"))
 
 
 def _form(request: Request, body: str) -> dict[str, str]:

@@ -5,6 +5,12 @@ import uuid
 from local.azure.cloud import Cloud
 from local.azure.wire import ServiceError
 
+_NO_RECORD = "No matching federated identity record found for presented assertion"
+_CHECK = (
+    "Check your federated identity credential Subject, Audience and Issuer against the presented assertion. "
+    "https://learn.microsoft.com/entra/workload-id/workload-identity-federation"
+)
+
 # code -> HTTP status, OAuth error, message; https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 ERRORS: dict[int, tuple[int, str, str]] = {
     70003: (400, "unsupported_grant_type", "The app requested an unsupported grant type '{0}'."),
@@ -35,6 +41,34 @@ ERRORS: dict[int, tuple[int, str, str]] = {
             "Application with identifier '{0}' was not found in the directory '{1}'. This can happen if the "
             "application has not been installed by the administrator of the tenant or consented to by any user in the "
             "tenant. You may have sent your authentication request to the wrong tenant."
+        ),
+    ),
+    70021: (
+        400,
+        "invalid_request",
+        (
+            "No matching federated identity record found for presented assertion. Assertion Issuer: '{0}'. "
+            "Assertion Subject: '{1}'. Assertion Audience: '{2}'. "
+            "https://learn.microsoft.com/entra/workload-id/workload-identity-federation"
+        ),
+    ),
+    70025: (401, "invalid_client", "The client '{0}'({1}) has no configured federated identity credentials."),
+    70052: (
+        400,
+        "invalid_request",
+        "The identity must be a managed identity, a single tenant app, or a service account.",
+    ),
+    700024: (401, "invalid_client", "Client assertion is not within its valid time range."),
+    700027: (401, "invalid_client", "Client assertion failed signature validation. {0}"),
+    700211: (401, "invalid_client", f"{_NO_RECORD} issuer '{{0}}'. {_CHECK}"),
+    700212: (401, "invalid_client", f"{_NO_RECORD} audience '{{0}}'. {_CHECK}"),
+    700213: (401, "invalid_client", f"{_NO_RECORD} subject '{{0}}'. {_CHECK}"),
+    7002138: (
+        401,
+        "invalid_client",
+        (
+            f"{_NO_RECORD} subject '{{0}}'. The subject matches with case-insensitive comparison, "
+            f"but not with case-sensitive comparison. {_CHECK}"
         ),
     ),
     900144: (400, "invalid_request", "The request body must contain the following parameter: '{0}'."),

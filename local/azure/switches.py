@@ -1,6 +1,7 @@
 """Knows the delays and limits of the simulated Azure that a test may change, and their defaults."""
 
 import random
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -16,9 +17,13 @@ class Mode(StrEnum):
 
 
 class EntraPropagation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long a new password is refused at the token endpoint (seconds), and how."""
+    """How long a new password is refused at the token endpoint (seconds), and how.
+
+    `federated_seconds` is how long a new federated credential is, if not as long as a password.
+    """
 
     seconds: float = 2.0
+    federated_seconds: float | None = None
     mode: Mode = Mode.REFUSED
     seed: int = 1
 
@@ -79,6 +84,20 @@ class Switches:
         """Return the current settings."""
         delays = {"entra": self.entra, "graph": self.graph, "storage-account": self.storage_account}
         return {"propagation": msgspec.to_builtins(delays), "limits": msgspec.to_builtins(self.limits)}
+
+    def entra_knows(self, age: timedelta) -> bool:
+        """Tell whether the replica of Entra that answers has heard of a password that is so old."""
+        return self._known(age, self.entra.seconds)
+
+    def entra_knows_federated(self, age: timedelta) -> bool:
+        """Tell whether the replica of Entra that answers has heard of a federated credential that is so old."""
+        other = self.entra.federated_seconds
+        return self._known(age, self.entra.seconds if other is None else other)
+
+    def _known(self, age: timedelta, seconds: float) -> bool:
+        if age.total_seconds() >= seconds:
+            return True
+        return self.entra.mode is Mode.SUCCESSES_BEFORE_FAILURE and self.replicas.random() < 0.5
 
     def limit(self, service: str, count: int, seconds: float) -> tuple[int, float]:
         """Return a documented limit as it applies now: how many, at least 1, in how many seconds."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from local.azure.tokens import Subject
 from tests.azure.contracts import needs_contracts, validate_definition
 from tests.azure.simulated import Answer, Simulated, simulated
 
@@ -103,3 +104,65 @@ async def test_seeded_age_is_told_by_the_preview(azure: Simulated) -> None:
     """7.2 tells when a connection was made."""
     made = (await named(azure, "federated", "7.2-preview.4"))["creationDate"]
     assert made < (await named(azure, "old", "7.2-preview.4"))["creationDate"]
+
+
+async def verify(azure: Simulated, endpoint: Any) -> tuple[str, str]:
+    """Let Azure DevOps test a connection; return the inner status and message."""
+    path = f"/Web/_apis/serviceendpoint/endpointproxy?endpointId={endpoint['id']}"
+    source = {"dataSourceDetails": {"dataSourceName": "TestConnection"}, "resultTransformationDetails": {}}
+    answer = await call(azure, "POST", path, body=source)
+    return answer.body["statusCode"], answer.body["errorMessage"]
+
+
+@pytest.mark.parametrize("name", ["federated", "managed", "old"])
+async def test_matching_credential_lets_a_connection_sign_in(azure: Simulated, name: str) -> None:
+    """Entra takes what either issuer asserts, for an application and for a managed identity."""
+    assert await verify(azure, await named(azure, name)) == ("ok", "")
+
+
+@pytest.mark.parametrize(
+    ("seed", "audience", "code"),
+    [
+        ({"federated_credential": "none"}, "AzureADMyOrg", "AADSTS70025:"),
+        ({"federated_credential": "other"}, "AzureADMyOrg", "AADSTS700213:"),
+        ({"federated_credential": "other", "issuer": "azure-devops"}, "AzureADMyOrg", "AADSTS700213:"),
+        ({"federated_credential": "wrong-case", "issuer": "azure-devops"}, "AzureADMyOrg", "AADSTS7002138:"),
+        ({}, "AzureADMultipleOrgs", "AADSTS70052:"),
+        ({"issuer": "azure-devops"}, "AzureADMultipleOrgs", None),
+        ({"application": "", "client_id": "0e000000-0000-0000-0000-000000000000"}, "AzureADMyOrg", "AADSTS700016:"),
+    ],
+)
+async def test_sign_in_is_refused_with_the_documented_code(
+    azure: Simulated, seed: dict[str, Any], audience: str, code: str | None
+) -> None:
+    """What doesn't match exactly doesn't sign in, and Entra's code says what is wrong."""
+    await azure.seed({"applications": {"fresh": {"sign_in_audience": audience}}})
+    azure.cloud.directory.application("fresh").federated.every.clear()
+    endpoint = await plant(azure, "tried", **{"application": "fresh", **seed})
+    status, message = await verify(azure, endpoint)
+    assert (status, code is None or code in message) == ("badRequest" if code else "ok", True)
+
+
+async def test_new_credential_propagates(azure: Simulated) -> None:
+    """A credential that Entra's replicas haven't heard of yet is refused with the older code, and then taken."""
+    fresh = (await azure.seed({"applications": {"fresh": {}}}))["applications"]["fresh"]
+    azure.cloud.directory.application("fresh").federated.every.clear()
+    endpoint = await plant(azure, "tried", application="fresh", federated_credential="none")
+    switch = {"service": "entra", "propagation": {"federated_seconds": 120}}
+    await azure.call("POST", f"{azure.control}/_sim/faults", body=switch)
+    parameters = endpoint["authorization"]["parameters"]
+    await azure.seed({"identities": {"writer": {"app_roles": ["Application.ReadWrite.All"]}}})
+    await make_credential(azure, fresh["object_id"], parameters[ISSUER], parameters[SUBJECT])
+    before = await verify(azure, endpoint)
+    await azure.call("POST", f"{azure.control}/_sim/time", body={"advance": 121})
+    assert ("AADSTS70021:" in before[1], await verify(azure, endpoint)) == (True, ("ok", ""))
+
+
+async def make_credential(azure: Simulated, application: str, issuer: str, subject: str) -> None:
+    """Make a federated credential through Graph."""
+    who, origin = azure.cloud.directory.identity("writer"), azure.cloud.url("graph")
+    caller = Subject(azure.cloud.tenant, who.client_id, who.object_id, origin, who.app_roles)
+    body = {"name": "azdo", "issuer": issuer, "subject": subject, "audiences": ["api://AzureADTokenExchange"]}
+    where = f"{origin}/v1.0/applications/{application}/federatedIdentityCredentials"
+    answer = await azure.call("POST", where, token=azure.cloud.tokens.issue(caller, 600), body=body)
+    assert answer.status == 201
