@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,22 +59,28 @@ class Watched:
         found: str = self.company.stack.control.state()["entra"]["identities"][identity]["client_id"]
         return found
 
-    def kill_at_the_end_of(self, *activities: str) -> None:
-        """Have the app killed when each of these was next done, before anybody knows that it was."""
+    def kill_at(self, *places: tuple[str, str]) -> None:
+        """Have the app killed at the next start or end of each activity: at its end it is done, and nobody knows."""
         file = self.hits.with_name(f"{self.hits.name}.counts")
         counts = json.loads(file.read_text()) if file.exists() else {}
-        hits = [{"activity": name, "at": "end", "occurrence": counts.get(name, 0) + 1} for name in activities]
+        hits = [{"activity": name, "at": at, "occurrence": counts.get(name, 0) + 1} for name, at in places]
         self.hits.write_text(json.dumps(hits))
 
 
-@pytest.fixture(scope="module")
-def watching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """Run one company for all tests of this file; each has a secret of its own."""
-    folder = tmp_path_factory.mktemp("watched")
+@contextmanager
+def company_in(folder: Path) -> Iterator[Watched]:
+    """Run a company whose vaults have an audit log; of one vault ten mails an hour are sent, and more together."""
     hits = folder / "hits.json"
     hits.write_text("[]")
     with running(folder, Scenario(audited=True), LOCAL_HOST_KILL_FILE=str(hits)) as company:
         yield Watched(company, Onlooker(company.stack), hits)
+
+
+@pytest.fixture(scope="module")
+def watching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """Run one company for the tests of this file, which cause fewer alerts than ten; each has a secret of its own."""
+    with company_in(tmp_path_factory.mktemp("watched")) as found:
+        yield found
 
 
 def test_a_stranger_is_told_of_once_and_nobody_else(watching: Watched) -> None:
@@ -95,13 +102,28 @@ def test_kills_neither_lose_nor_repeat_an_alert(watching: Watched) -> None:
     managed = watching.secret()
     watching.look()
     assert watching.read(INTRUDER, managed) == 200
-    watching.kill_at_the_end_of(*KILLED)
+    watching.kill_at(*((activity, "end") for activity in KILLED))
     watching.look()
     assert json.loads(watching.hits.read_text()) == []
     watching.look()
     (mail,) = watching.alerts(managed.secret)
     assert "Times: once" in mail["text"]
     assert mail["duplicates"] == 1, "who died when it had sent the mail sends it again, under the same id"
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("at", ["start", "end"])
+@pytest.mark.parametrize("activity", [names.LIST_AUDIT_LOGS, *KILLED])
+def test_a_kill_anywhere_leaves_one_mail(tmp_path: Path, activity: str, at: str) -> None:
+    """Wherever the app dies once in a pass that has something to tell, it is told once."""
+    with company_in(tmp_path) as watching:
+        managed = watching.secret()
+        assert watching.read(INTRUDER, managed) == 200
+        watching.kill_at((activity, at))
+        watching.look()
+        assert json.loads(watching.hits.read_text()) == []
+        assert watching.look()["counts"]["alerts"] == 0
+        assert [mail["text"].count("Times: once") for mail in watching.alerts(managed.secret)] == [1]
 
 
 def test_what_comes_late_is_told_when_it_comes(watching: Watched) -> None:
