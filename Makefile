@@ -33,7 +33,7 @@ faults: setup ## kill, pause and refuse at every place there is: what the suite 
 check: setup ## format, lint, types, import rules, shell scripts, locks
 	@$(PYTHON) -m tools.check $(ARGS)
 
-bench: setup ## count requests, sign-ins, handshakes; compare import time
+bench: setup ## count requests, sign-ins, handshakes; compare import time; audit log against json.loads
 	@$(PYTHON) -m tests.bench $(ARGS)
 
 lock: setup ## compile requirements*.txt from pyproject.toml (ARGS=--upgrade for newer versions)
