@@ -13,6 +13,8 @@ from starlette.routing import BaseRoute, Host, Route, Router
 
 from local.azure import azuredevops_errors as errors
 from local.azure.azuredevops_call import Call, Handler, Table
+from local.azure.azuredevops_executions import Executions
+from local.azure.azuredevops_paging import paged
 from local.azure.azuredevops_pipelines import Pipelines
 from local.azure.azuredevops_proxy import parsed_request, tested
 from local.azure.azuredevops_releases import HOST, Releases
@@ -25,6 +27,8 @@ from local.azure.azuredevops_variable_groups import VariableGroups
 from local.azure.cloud import Cloud
 from local.azure.wire import ServiceError
 
+_PROJECTS = 100
+"""Projects on a page."""
 RESOURCE = "499b84ac-1321-427f-aa17-267ca6975798"
 
 
@@ -45,7 +49,8 @@ class AzureDevOps:
     def routes(self) -> Sequence[BaseRoute]:
         """Return the operations; those of classic releases are on a host of their own, as in Azure."""
         releases = Router([self._permissions_route(), *self._routes(Releases(self._cloud).table())])
-        here = [*self._connections(), *Pipelines(self._cloud).table(), *VariableGroups(self._cloud).table()]
+        others = (Executions(self._cloud), Pipelines(self._cloud), VariableGroups(self._cloud))
+        here = [*self._connections(), *(operation for other in others for operation in other.table())]
         return [Host(f"{HOST}.localhost", releases), self._permissions_route(), *self._routes(here)]
 
     def _routes(self, table: Table) -> list[BaseRoute]:
@@ -103,8 +108,12 @@ class AzureDevOps:
             accept = request.headers.get("accept", "")
             preview = errors.checked_api_version(request.method, request.query_params, accept)
             origin = f"https://{request.headers.get('host', '')}"
+            if organization.limit:
+                organization.limit.take(caller.object_id, self._cloud.clock.now())
             response = await run(Call(request, organization, caller, preview, origin))
             await self._delay(organization, response)
+            if organization.limit:
+                organization.limit.tell(caller.object_id, response, self._cloud.clock.now())
             return response
 
         return handle
@@ -129,7 +138,7 @@ class AzureDevOps:
 
     async def _projects(self, call: Call) -> Response:
         visible = [p for p in call.organization.projects.values() if call.organization.sees(call.caller.object_id, p)]
-        return JSONResponse(errors.listed([self._project_body(call.organization, project) for project in visible]))
+        return paged(call, [self._project_body(call.organization, project) for project in visible], most=_PROJECTS)
 
     async def _project(self, call: Call) -> Response:
         return JSONResponse(self._project_body(call.organization, call.project))
@@ -155,6 +164,7 @@ class AzureDevOps:
         project, query = call.project, call.request.query_params
         names = {name for name in query.get("endpointNames", "").split(",") if name}
         ids = {value.lower() for value in query.get("endpointIds", "").split(",") if value}
+        schemes = {scheme for scheme in query.get("authSchemes", "").lower().split(",") if scheme}
         found = [
             endpoint
             for endpoint in call.organization.endpoints_in(project)
@@ -162,6 +172,7 @@ class AzureDevOps:
             and (not names or endpoint.name_in(project.id) in names)
             and (not ids or endpoint.id in ids)
             and query.get("type", endpoint.document["type"]).lower() == endpoint.document["type"].lower()
+            and (not schemes or endpoint.document["authorization"]["scheme"].lower() in schemes)
         ]
         return JSONResponse(errors.listed([e.shown(project.id, preview=call.preview) for e in found]))
 

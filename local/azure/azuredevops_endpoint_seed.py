@@ -11,7 +11,7 @@ import msgspec
 
 from local.azure import azuredevops_federation as federation
 from local.azure.azuredevops_call import identity
-from local.azure.azuredevops_state import Endpoint, Organization, Project, new_id
+from local.azure.azuredevops_state import Endpoint, Execution, Organization, Project, new_id
 from local.azure.cloud import Cloud
 from local.azure.directory import Application, Identity
 from local.azure.directory_federation import FederatedCredential
@@ -21,6 +21,14 @@ _SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 _PUBLISH_PROFILE = "PublishProfile"
 _NAMELESS = frozenset({"ManagedServiceIdentity", _PUBLISH_PROFILE})
 """Schemes of connections that say no application."""
+
+
+class ExecutionSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A use of a connection in the past, by a pipeline of which nothing else is known."""
+
+    days_ago: float
+    pipeline: str = "nightly"
+    result: Literal["succeeded", "succeededWithIssues", "failed", "canceled", "skipped", "abandoned"] = "succeeded"
 
 
 class EndpointSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,6 +55,7 @@ class EndpointSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shared_with: list[str] = []
     extra: dict[str, Any] = {}
     age_days: float = 0.0
+    executions: tuple[ExecutionSeed, ...] = ()
     id: str | None = None
 
 
@@ -74,7 +83,12 @@ class EndpointSeeds:
         document["data"] |= _data(seed, holder)
         if seed.scheme == federation.SCHEME and holder:
             self._federate(holder, seed, name, parameters)
-        return Endpoint({**document, **seed.extra}, secrets, document["id"])
+        made = Endpoint({**document, **seed.extra}, secrets, document["id"])
+        made.executions = tuple(self._execution(one) for one in seed.executions)
+        return made
+
+    def _execution(self, seed: ExecutionSeed) -> Execution:
+        return Execution(seed.pipeline, self._cloud.clock.now() - timedelta(days=seed.days_ago), seed.result)
 
     def _holder(self, seed: EndpointSeed) -> Application | Identity | None:
         given = [bool(seed.application), bool(seed.identity), bool(seed.client_id)]

@@ -111,13 +111,13 @@ def broken(status: int) -> ServiceError:
     return vss(status, "TF246017: The server could not complete the request.", "VssServiceException", _VSS)
 
 
-def rate_limit_headers(delay: float, now: datetime) -> dict[str, str]:
-    """Return the headers of an answer that was delayed by `delay` seconds."""
+def rate_limit_headers(delay: float, now: datetime, limit: int = 200) -> dict[str, str]:
+    """Return the headers of an answer that was or will be delayed by `delay` seconds, beyond a limit."""
     return {
         "Retry-After": str(max(1, round(delay))),
         "X-RateLimit-Resource": "TSTUs",
         "X-RateLimit-Delay": f"{delay:.3f}",
-        "X-RateLimit-Limit": "200",
+        "X-RateLimit-Limit": str(limit),
         "X-RateLimit-Remaining": "0",
         "X-RateLimit-Reset": str(int(now.timestamp()) + 300),
     }

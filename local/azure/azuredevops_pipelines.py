@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from local.azure import azuredevops_errors as errors
 from local.azure.azuredevops_call import Call, Table, parsed_body
+from local.azure.azuredevops_paging import paged
 from local.azure.azuredevops_pipelines_state import Pipeline, Run
 from local.azure.azuredevops_rights import BUILD, Build
 from local.azure.azuredevops_state import Project
@@ -63,7 +64,7 @@ class Pipelines:
         ]
 
     async def _list(self, call: Call) -> Response:
-        return JSONResponse(errors.listed([_pipeline(call, one) for one in _visible(call, call.project)]))
+        return paged(call, [_pipeline(call, one) for one in _visible(call, call.project)])
 
     async def _get(self, call: Call) -> Response:
         return JSONResponse({**_pipeline(call, found := _found(call)), "configuration": {"type": found.kind}})
@@ -98,7 +99,7 @@ class Pipelines:
     async def _definitions(self, call: Call) -> Response:
         pattern = call.request.query_params.get("name", "*").lower()
         found = [p for p in _visible(call, call.project) if fnmatch.fnmatchcase(p.name.lower(), pattern)]
-        return JSONResponse(errors.listed([_as_definition(call, one) for one in found]))
+        return paged(call, [_as_definition(call, one) for one in found])
 
     async def _definition(self, call: Call) -> Response:
         """Return a pipeline with what a list of them leaves out."""
@@ -106,6 +107,7 @@ class Pipelines:
         whole = {
             "process": {"type": 2 if pipeline.kind == "yaml" else 1},
             "repository": {"type": "TfsGit", "defaultBranch": pipeline.branches[0]},
+            "variables": pipeline.variables,
         }
         return JSONResponse({**_as_definition(call, pipeline), **whole})
 

@@ -20,6 +20,13 @@ class UseSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     application: str = ""
 
 
+class VariableSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A variable of a pipeline or release definition, as its designer keeps it."""
+
+    value: str = ""
+    secret: bool = False
+
+
 class PipelineSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A pipeline; a run takes `seconds` and ends with `outcome` unless something it uses doesn't let it in."""
 
@@ -30,6 +37,7 @@ class PipelineSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds: float = 0.0
     outcome: Literal["succeeded", "failed", "canceled"] = "succeeded"
     uses: list[UseSeed] = []
+    variables: dict[str, VariableSeed] = {}
 
 
 class StageSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,6 +54,7 @@ class DefinitionSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     path: str = "\\"
     stages: dict[str, StageSeed] = {}
+    variables: dict[str, VariableSeed] = {}
 
 
 class PipelineSeeds:
@@ -70,6 +79,7 @@ class PipelineSeeds:
                 branches=seed.branches,
                 work=self._work(seed, here),
                 runs=same[0].runs if same else {},
+                variables={variable: _shown(one) for variable, one in seed.variables.items()},
             )
 
     def plant_definitions(self, organization: Organization, project: Project, part: dict[str, Any], at: str) -> None:
@@ -83,7 +93,9 @@ class PipelineSeeds:
                 Stage(organization.next_number("stage"), stage, one.automatic, self._work(one, f"{here}.{stage}"))
                 for stage, one in seed.stages.items()
             )
-            project.definitions[number] = Definition(number, name, seed.path, stages, same[0].releases if same else {})
+            variables = {variable: _shown(one) for variable, one in seed.variables.items()}
+            releases = same[0].releases if same else {}
+            project.definitions[number] = Definition(number, name, seed.path, stages, releases, variables)
 
     def _work(self, seed: PipelineSeed | StageSeed, at: str) -> Work:
         return Work(seed.seconds, seed.outcome, tuple(self._use(use, f"{at}.uses") for use in seed.uses))
@@ -99,3 +111,7 @@ class PipelineSeeds:
         except ValueError as problem:
             raise ValueError(f"{at}: {problem}") from None
         return Use(group=seed.group, variable=seed.variable, client_id=client_id)
+
+
+def _shown(variable: VariableSeed) -> dict[str, Any]:
+    return {"value": None, "isSecret": True} if variable.secret else {"value": variable.value}

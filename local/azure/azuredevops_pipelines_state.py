@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -58,3 +59,5 @@ class Pipeline:
     branches: tuple[str, ...]
     work: Work
     runs: dict[int, Run] = field(default_factory=dict)
+    variables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """As the API shows them: a secret one has no value."""

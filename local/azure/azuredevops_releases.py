@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from local.azure import azuredevops_errors as errors
 from local.azure.azuredevops_call import Call, Table, identity, parsed_body
+from local.azure.azuredevops_paging import paged
 from local.azure.azuredevops_releases_state import Definition, Deployment, Release, planned
 from local.azure.azuredevops_rights import RELEASE
 from local.azure.azuredevops_rights import Release as Right
@@ -54,7 +55,7 @@ class Releases:
             for one in _visible(call)
             if (one.name.lower() == text if exact else text in one.name.lower())
         ]
-        return JSONResponse(errors.listed(found))
+        return paged(call, found)
 
     async def _definition(self, call: Call) -> Response:
         definition = _found(call, int(call.path("definition")))
@@ -67,7 +68,7 @@ class Releases:
             }
             for rank, stage in enumerate(definition.stages, 1)
         ]
-        return JSONResponse({**_about(call, definition), "environments": stages})
+        return JSONResponse({**_about(call, definition), "environments": stages, "variables": definition.variables})
 
     async def _create(self, call: Call) -> Response:
         wanted = await parsed_body(call, StartMetadata)

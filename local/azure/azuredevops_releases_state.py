@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from local.azure.azuredevops_pipelines_state import Work
 
@@ -57,6 +58,8 @@ class Definition:
     path: str
     stages: tuple[Stage, ...]
     releases: dict[int, Release] = field(default_factory=dict)
+    variables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """As the API shows them: a secret one has no value."""
 
 
 def planned(

@@ -1,10 +1,12 @@
 """Knows how the `organizations` part of a seed document becomes organisations, projects and connections."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from local.azure.azuredevops_endpoint_seed import EndpointSeed, EndpointSeeds
+from local.azure.azuredevops_limits import RateLimit
 from local.azure.azuredevops_pipelines_seed import PipelineSeeds
 from local.azure.azuredevops_rights import BUILD, GRANTS, LIBRARY, RELEASE
 from local.azure.azuredevops_state import ENDPOINTS, Organization, Permission, Project
@@ -41,6 +43,13 @@ class ProjectSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     releases: dict[str, Any] = {}
 
 
+class LimitSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many requests of a caller in `seconds` pass before answers say to wait; twice as many are refused."""
+
+    requests: Annotated[int, Meta(ge=1)]
+    seconds: Annotated[float, Meta(gt=0)] = 300.0
+
+
 class OrganizationSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An organisation. `null_key` says what a PUT without key does (not documented): clears, keeps, refuses.
 
@@ -53,6 +62,7 @@ class OrganizationSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     null_key: Literal["clears", "keeps", "refuses"] | None = None
     null_variable: Literal["clears", "keeps", "refuses"] | None = None
     delay_seconds: float | None = None
+    limit: LimitSeed | None = None
 
 
 class OrganizationSeeds:
@@ -72,6 +82,8 @@ class OrganizationSeeds:
             organization = organizations.setdefault(name.lower(), Organization(name))
             organization.null_key = seed.null_key or organization.null_key
             organization.null_variable = seed.null_variable or organization.null_variable
+            if seed.limit:
+                organization.limit = RateLimit(seed.limit.requests, seed.limit.seconds)
             if seed.delay_seconds is not None:
                 organization.delay_seconds = seed.delay_seconds
             for project in seed.projects:

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import IntFlag
 from typing import Any
 
+from local.azure.azuredevops_limits import RateLimit
 from local.azure.azuredevops_pipelines_state import Pipeline
 from local.azure.azuredevops_releases_state import Definition
 from local.azure.azuredevops_variable_groups_state import VariableGroup
@@ -47,6 +48,15 @@ class Update:
     key_changed: bool
 
 
+@dataclass(frozen=True)
+class Execution:
+    """One use of a connection by a pipeline that isn't simulated."""
+
+    pipeline: str
+    at: datetime
+    result: str
+
+
 @dataclass
 class Endpoint:
     """A service connection: `document` is what callers see, without the secrets."""
@@ -55,6 +65,7 @@ class Endpoint:
     secrets: dict[str, str]
     id: str = field(default_factory=new_id)
     updates: list[Update] = field(default_factory=list)
+    executions: tuple[Execution, ...] = ()
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -115,6 +126,7 @@ class Organization:
     null_key: str = "clears"
     null_variable: str = "keeps"
     delay_seconds: float = 0.0
+    limit: RateLimit | None = None
     members: dict[str, dict[str, Permission]] = field(default_factory=dict)
     granted: dict[tuple[str, str, str], int] = field(default_factory=dict)
     projects: dict[str, Project] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from local.azure import azuredevops_errors as errors
 from local.azure.azuredevops_call import Call, Table, parsed_body
+from local.azure.azuredevops_paging import paged
 from local.azure.azuredevops_rights import LIBRARY, Library
 from local.azure.azuredevops_variable_groups_state import VariableGroup
 from local.azure.cloud import Cloud
@@ -57,7 +58,7 @@ class VariableGroups:
             and fnmatch.fnmatchcase(group.name.lower(), pattern)
             and (not ids or str(group.id) in ids)
         ]
-        return JSONResponse(errors.listed(found))
+        return paged(call, found)
 
     async def _get(self, call: Call) -> Response:
         """Answer null with 200 for a group that isn't there, as the service does for deleted ones."""

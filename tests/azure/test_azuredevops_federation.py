@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from local.azure.tokens import Subject
-from tests.azure.contracts import needs_contracts, validate_definition
+from tests.azure.contracts import needs_contracts, validate_definition, validate_response
 from tests.azure.simulated import Answer, Simulated, simulated
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -166,3 +166,93 @@ async def make_credential(azure: Simulated, application: str, issuer: str, subje
     where = f"{origin}/v1.0/applications/{application}/federatedIdentityCredentials"
     answer = await azure.call("POST", where, token=azure.cloud.tokens.issue(caller, 600), body=body)
     assert answer.status == 201
+
+
+async def history(azure: Simulated, endpoint: str, query: str = "", project: str = "Web") -> Answer:
+    """Return the uses of a connection."""
+    return await call(azure, "GET", f"/{project}/_apis/serviceendpoint/{endpoint}/executionhistory{query}")
+
+
+async def test_execution_history_tells_who_used_a_connection(azure: Simulated) -> None:
+    """Seeded uses and real runs are told newest first, page by page."""
+    past = [{"days_ago": 90, "pipeline": "nightly"}, {"days_ago": 3, "result": "failed"}]
+    endpoint = await plant(azure, "used", executions=past)
+    pipelines = {"deploy": {"uses": [{"endpoint": "used"}]}, "other": {"uses": [{"endpoint": "old"}]}}
+    members = {"admin": {"projects": {"Web": ["administer", "queue-builds"], "Other": ["administer"]}}}
+    project = {"projects": {"Web": {"pipelines": pipelines}}, "members": members}
+    told = await azure.seed({"organizations": {"contoso": project}})
+    for number in told["organizations"]["contoso"]["Web"]["pipelines"].values():
+        await call(azure, "POST", f"/Web/_apis/pipelines/{number}/runs", body={})
+    first = await history(azure, endpoint["id"], "?top=2")
+    rest = await history(azure, endpoint["id"], f"?top=2&continuationToken={first.headers['x-ms-continuationtoken']}")
+    every = [record["data"] for record in first.body["value"] + rest.body["value"]]
+    results = [(one["definition"]["name"], one["result"]) for one in every]
+    assert results == [("deploy", "succeeded"), ("nightly", "failed"), ("nightly", "succeeded")]
+    assert "x-ms-continuationtoken" not in rest.headers
+
+
+@needs_contracts
+async def test_execution_history_is_as_specified_and_by_project(azure: Simulated) -> None:
+    """Records fit the specification; a project that doesn't have the connection is told of none."""
+    endpoint = await plant(azure, "used", executions=[{"days_ago": 1}])
+    found = await history(azure, endpoint["id"])
+    validate_response(PREVIEW_SPEC, "Executionhistory_List", 200, found.body["value"])
+    assert (await history(azure, endpoint["id"], project="Other")).status == 404
+
+
+async def test_long_lists_come_in_pages(azure: Simulated) -> None:
+    """Projects and variable groups say in a header where the next page begins, $skip begins there too."""
+    groups: dict[str, Any] = {f"group {number}": {"variables": {}} for number in range(3)}
+    rights = ["administer", "library-reader"]
+    members = {"admin": {"projects": {"Web": rights, "Other": rights}}}
+    seed = {"projects": {"Other": {"variable_groups": groups}}, "members": members}
+    await azure.seed({"organizations": {"contoso": seed}})
+    first = await call(azure, "GET", "/_apis/projects?$top=1")
+    second = await call(azure, "GET", f"/_apis/projects?continuationToken={first.headers['x-ms-continuationtoken']}")
+    skipped = await call(azure, "GET", "/_apis/projects?$skip=1")
+    wrong = await call(azure, "GET", "/_apis/projects?$top=many")
+    names = [[one["name"] for one in answer.body["value"]] for answer in (first, second, skipped)]
+    assert (names, wrong.status) == ([["Web"], ["Other"], ["Other"]], 400)
+    listed = await call(azure, "GET", "/Other/_apis/distributedtask/variablegroups?$top=2")
+    assert (listed.body["count"], listed.headers["x-ms-continuationtoken"]) == (2, "2")
+
+
+async def test_connections_can_be_asked_for_by_scheme(azure: Simulated) -> None:
+    """The list is narrowed by authSchemes, in any case."""
+    found = await call(azure, "GET", "/Web/_apis/serviceendpoint/endpoints?authSchemes=publishprofile")
+    assert [one["name"] for one in found.body["value"]] == ["profile"]
+
+
+async def test_variables_of_definitions_are_told_without_secrets(azure: Simulated) -> None:
+    """A definition tells its variables' names, and values only of those that aren't secret."""
+    variables = {"DB_PASSWORD": {"value": "plain"}, "TOKEN": {"value": "hidden", "secret": True}}
+    project = {"pipelines": {"named": {"variables": variables}}}
+    members = {"admin": {"projects": {"Web": ["administer", "queue-builds"], "Other": ["administer"]}}}
+    told = await azure.seed({"organizations": {"contoso": {"projects": {"Web": project}, "members": members}}})
+    number = told["organizations"]["contoso"]["Web"]["pipelines"]["named"]
+    shown = (await call(azure, "GET", f"/Web/_apis/build/definitions/{number}")).body["variables"]
+    assert shown == {"DB_PASSWORD": {"value": "plain"}, "TOKEN": {"value": None, "isSecret": True}}
+
+
+async def test_who_asks_too_much_is_slowed_down_and_then_refused(azure: Simulated) -> None:
+    """Beyond the limit answers say how long to wait, at twice the limit they are refusals, and time heals it."""
+    await azure.seed(
+        {
+            "organizations": {
+                "busy": {
+                    "members": {"admin": {"projects": {"Web": ["view"]}}},
+                    "projects": {"Web": {}},
+                    "limit": {"requests": 2},
+                }
+            }
+        }
+    )
+    where = f"{azure.cloud.url('azuredevops')}/busy/_apis/projects"
+    token = azure.token("admin", RESOURCE)
+    answers = [await azure.call("GET", where, token=token) for _ in range(5)]
+    assert [answer.status for answer in answers] == [200, 200, 200, 200, 429]
+    waits = ["Retry-After" in answer.headers for answer in answers]
+    assert waits == [False, False, True, True, True]
+    assert answers[2].headers["X-RateLimit-Limit"] == "2"
+    await azure.call("POST", f"{azure.control}/_sim/time", body={"advance": 301})
+    assert "Retry-After" not in (await azure.call("GET", where, token=token)).headers
