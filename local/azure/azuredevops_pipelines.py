@@ -99,17 +99,11 @@ class Pipelines:
     async def _definitions(self, call: Call) -> Response:
         pattern = call.request.query_params.get("name", "*").lower()
         found = [p for p in _visible(call, call.project) if fnmatch.fnmatchcase(p.name.lower(), pattern)]
-        return paged(call, [_as_definition(call, one) for one in found])
+        told = _whole if call.request.query_params.get("includeAllProperties", "").lower() == "true" else _as_definition
+        return paged(call, [told(call, one) for one in found])
 
     async def _definition(self, call: Call) -> Response:
-        """Return a pipeline with what a list of them leaves out."""
-        pipeline = _found(call)
-        whole = {
-            "process": {"type": 2 if pipeline.kind == "yaml" else 1},
-            "repository": {"type": "TfsGit", "defaultBranch": pipeline.branches[0]},
-            "variables": pipeline.variables,
-        }
-        return JSONResponse({**_as_definition(call, pipeline), **whole})
+        return JSONResponse(_whole(call, _found(call)))
 
     async def _builds(self, call: Call) -> Response:
         """Return runs by `definitions`, `branchName` and `reasonFilter`, at most `$top`, newest first in any case."""
@@ -202,6 +196,16 @@ def _as_definition(call: Call, pipeline: Pipeline) -> dict[str, Any]:
         "queueStatus": pipeline.status,
         "revision": 1,
         "project": {"id": project.id, "name": project.name},
+    }
+
+
+def _whole(call: Call, pipeline: Pipeline) -> dict[str, Any]:
+    """Return a pipeline with what a list leaves out unless it is asked for all properties."""
+    return {
+        **_as_definition(call, pipeline),
+        "process": {"type": 2 if pipeline.kind == "yaml" else 1},
+        "repository": {"type": "TfsGit", "defaultBranch": pipeline.branches[0]},
+        "variables": pipeline.variables,
     }
 
 
