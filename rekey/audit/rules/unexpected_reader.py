@@ -19,9 +19,9 @@ class UnexpectedReader:
     severity: ClassVar[Severity] = Severity.HIGH
     explanation: ClassVar[str] = "A secret was read, or asked for, by somebody who is not among its expected readers."
     what_to_do: ClassVar[str] = (
-        "Find out who uses that identity. If it may read the secret, add its application id to the tag rekey-readers, or "
-        "for a person the object id, because an application such as the Azure CLI is everybody's; if not, take away the "
-        "right to the vault and rotate the secret with reason leak."
+        "Find out who uses that identity. If it may read the secret, add its application id to the tag rekey-readers, "
+        "or for a person the object id, because an application such as the Azure CLI is everybody's; if not, take "
+        "away the right to the vault and rotate the secret with reason leak."
     )
 
     def hit(self, access: Access, known: Known) -> bool:
