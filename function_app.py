@@ -3,6 +3,7 @@
 import azure.durable_functions as df
 
 from activities import (
+    audit_project,
     begin_sweep,
     check_old_credential_use,
     close_record,
@@ -21,6 +22,7 @@ from activities import (
     generate_credential,
     list_audit_logs,
     list_places,
+    list_projects,
     notify_owners,
     open_record,
     plan_alerts,
@@ -30,6 +32,7 @@ from activities import (
     read_audit_log,
     read_decisions,
     read_policy,
+    report_connections,
     retire_old_credential,
     set_secret_version,
     settle_alert,
@@ -44,6 +47,7 @@ from activities import (
 )
 from activities import blueprint as steps
 from orchestrators import (
+    audit_service_connections,
     deliver_notices,
     purge_history,
     reconcile,
@@ -53,7 +57,15 @@ from orchestrators import (
     watch_vault_access,
 )
 from rekey.settings import settings
-from triggers import decisions_api, inventory_api, key_vault_events, operator_api, planning_api, schedules
+from triggers import (
+    connections_api,
+    decisions_api,
+    inventory_api,
+    key_vault_events,
+    operator_api,
+    planning_api,
+    schedules,
+)
 
 settings()  # a setting that can't be used stops the app here, with a sentence that names it
 
@@ -98,6 +110,9 @@ STEPS = (
     read_audit_log,
     plan_alerts,
     settle_alert,
+    list_projects,
+    audit_project,
+    report_connections,
 )
 """Every activity; imported, each is registered with the blueprint that they share."""
 
@@ -107,6 +122,7 @@ for part in (
     inventory_api,
     planning_api,
     decisions_api,
+    connections_api,
     schedules,
     rotate_secret,
     switch_consumer,
@@ -115,6 +131,7 @@ for part in (
     rotate_due,
     deliver_notices,
     watch_vault_access,
+    audit_service_connections,
     steps,
 ):
     app.register_functions(part.blueprint)

@@ -74,6 +74,18 @@ _SWEEP = Notice(
         replace(_NO_END, secret="shop-search"),  # noqa: S106 (a secret's name)
     ),
 )
+_DRIFT = Finding(
+    code="subject-differs",
+    subject="contoso/Web Shop/deploy",
+    message="none of its application's 2 federated credentials has both its issuer and its subject",
+    what_to_do="Give the application a federated credential with exactly this issuer and subject.",
+)
+_SECRET = Finding(
+    code="secret",
+    subject="contoso/Warehouse/deploy",
+    message="it signs in with a secret, which Rekey rotates (kv-shop/shop-deploy)",
+    what_to_do="Nothing has to be done; converted to workload identity federation it needs no secret at all.",
+)
 _NEWS = Finding(
     code=NoticeKind.SWITCHED,
     vault="kv-shop",
@@ -175,6 +187,12 @@ def samples() -> dict[NoticeKind, Notice]:
             _SWEEP, kind=NoticeKind.RECONCILE, findings=(_ORPHAN, _NO_END), counts={"records looked at": 88}
         ),
         NoticeKind.DIGEST: _DIGEST,
+        NoticeKind.CONNECTIONS: replace(
+            _SWEEP,
+            kind=NoticeKind.CONNECTIONS,
+            findings=(_DRIFT, _SECRET),
+            counts={"connections": 214, "without a key": 180, "with a key": 34},
+        ),
         NoticeKind.ALERT: _ALERT,
     }
 

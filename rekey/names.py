@@ -49,12 +49,17 @@ PLAN_ALERTS = "plan_alerts"
 SETTLE_ALERT = "settle_alert"
 ENABLE_OLD_VERSION = "enable_old_version"
 
+LIST_PROJECTS = "list_projects"
+AUDIT_PROJECT = "audit_project"
+REPORT_CONNECTIONS = "report_connections"
+
 # What Rekey does on its own: each orchestrator's name is also its one instance's id and its timer's function name.
 ROTATE_DUE = "rotate_due"
 RECONCILE = "reconcile"
 PURGE_HISTORY = "purge_history"
 DELIVER_NOTICES = "deliver_notices"
 WATCH_VAULT_ACCESS = "watch_vault_access"
+AUDIT_SERVICE_CONNECTIONS = "audit_service_connections"
 
 DECISION_EVENT = "decision"
 """Raised after a decision was written into the record; by itself it decides nothing."""

@@ -41,6 +41,7 @@ SCHEDULES = {
     "purge_history": "0 0 4 * * *",
     "deliver_notices": "0 */15 * * * *",
     "watch_vault_access": "0 */5 * * * *",
+    "audit_service_connections": "0 0 5 * * *",
 }
 """When each timer fires: {second minute hour day month day-of-week}, UTC."""
 

@@ -51,6 +51,14 @@ async def watch_vault_access_timer(timer: func.TimerRequest, client: df.DurableF
         await _start(client, names.WATCH_VAULT_ACCESS, timer)
 
 
+@blueprint.timer_trigger(arg_name="timer", schedule=_schedules[names.AUDIT_SERVICE_CONNECTIONS])
+@blueprint.durable_client_input(client_name="client")
+async def audit_service_connections_timer(timer: func.TimerRequest, client: df.DurableFunctionsClient) -> None:
+    """Look how the service connections sign in to Azure, if settings name a project that may have some."""
+    if any(scope.organizations for scope in settings().scopes):
+        await _start(client, names.AUDIT_SERVICE_CONNECTIONS, timer)
+
+
 async def _start(client: DurableClient, orchestrator: str, timer: func.TimerRequest) -> None:
     started = await start_alone(client, orchestrator)
     line = {"outcome": "started" if started else "running-already", "instance": orchestrator, "late": timer.past_due}

@@ -24,6 +24,7 @@ class NoticeKind(StrEnum):
     RECONCILE = "reconcile"
     DIGEST = "digest"
     ALERT = "alert"
+    CONNECTIONS = "connections"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from rekey.settings import Settings
 _FOR_THIRD_PARTIES = frozenset({NoticeKind.SWITCHED})
 _FOR_OPERATORS = frozenset({NoticeKind.NEEDS_YOU, NoticeKind.FAILED, NoticeKind.BAD_POLICY, NoticeKind.ALERT})
 _FOR_OWNERS_OF_THE_SECRET = frozenset({NoticeKind.ALERT})
-_FOR_OPERATORS_ALONE = frozenset({NoticeKind.SWEEP, NoticeKind.RECONCILE})
+_FOR_OPERATORS_ALONE = frozenset({NoticeKind.SWEEP, NoticeKind.RECONCILE, NoticeKind.CONNECTIONS})
 
 
 def recipients(

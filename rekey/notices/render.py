@@ -27,7 +27,7 @@ _SUBJECTS = {
     NoticeKind.BAD_POLICY: "bad policy: {name} is not rotated until its tags are corrected",
     NoticeKind.ALERT: "alert: {name}",
 }
-_DIGESTS = frozenset({NoticeKind.SWEEP, NoticeKind.RECONCILE, NoticeKind.DIGEST})
+_DIGESTS = frozenset({NoticeKind.SWEEP, NoticeKind.RECONCILE, NoticeKind.DIGEST, NoticeKind.CONNECTIONS})
 """Kinds that are about no single secret."""
 
 _REASONS: dict[str, str] = {
@@ -102,6 +102,8 @@ def _title_of_many(notice: Notice) -> str:
             return f"nightly sweep: {done}, {found}" if notice.findings else f"nightly sweep: {done}"
         case NoticeKind.RECONCILE:
             return f"nightly check: {found}" if notice.findings else "nightly check: all is well"
+        case NoticeKind.CONNECTIONS:
+            return f"service connections: {found}" if notice.findings else "service connections: findings are gone"
         case _:
             secrets = len({(f.vault, f.secret, f.subject) for f in notice.findings})
             news = f"news: {_counted(secrets, 'secret')}"

@@ -9,7 +9,7 @@ from rekey.model import NoticeKind, Parcel
 from rekey.notices.findings import URGENT
 from rekey.notices.outbox import Waiting
 
-AS_THEY_ARE = frozenset({NoticeKind.SWEEP, NoticeKind.RECONCILE})
+AS_THEY_ARE = frozenset({NoticeKind.SWEEP, NoticeKind.RECONCILE, NoticeKind.CONNECTIONS})
 """Long enough by themselves."""
 
 

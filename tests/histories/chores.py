@@ -7,6 +7,7 @@ from typing import Any
 from rekey import names
 from rekey.model import Delivered, Notice, NoticeKind, Ok, Outcome, Parcel, Permanent, Sorted, Told, encode
 from rekey.model.audit import Alert, Alerts, Logs, Place, Read
+from rekey.model.connections import ProjectName, ProjectRead, Projects, Reported
 from rekey.model.night import Looked, Places, Summed
 from rekey.model.purge import Purged
 from tests.histories.replaying import registered
@@ -15,6 +16,7 @@ from tests.orchestrators.engine import Activity, Engine
 from tests.orchestrators.scripts import BUSY, LOST, REFUSED
 
 DIGEST = Notice(kind=NoticeKind.RECONCILE, rotation_id="run", vault="", secret="", to=())
+CONNECTIONS = Notice(kind=NoticeKind.CONNECTIONS, rotation_id="run", vault="", secret="", to=())
 PARCELS = tuple(Parcel(f"n{number}", ("ada@contoso.example",)) for number in range(4))
 WELL: Mapping[str, Any] = {
     names.LIST_PLACES: Places(vaults=("kv-one", "kv-two"), groups=2),
@@ -27,6 +29,9 @@ WELL: Mapping[str, Any] = {
     names.LIST_AUDIT_LOGS: Logs(places=tuple(Place(account=0, prefix=f"{v}/", vault=v) for v in ("kv-one", "kv-two"))),
     names.READ_AUDIT_LOG: Read(read=700, lines=3, hits=1),
     names.PLAN_ALERTS: Alerts(),
+    names.LIST_PROJECTS: Projects(projects=tuple(ProjectName(organization="contoso", project=p) for p in ("a", "b"))),
+    names.AUDIT_PROJECT: ProjectRead(connections=2),
+    names.REPORT_CONNECTIONS: Reported(counts={"connections": 4}, notice=CONNECTIONS),
 }
 WAITING = (Ok(encode(Sorted())), Ok(encode(Sorted(PARCELS))))
 LIMITED = Permanent("mail-limit", "used up")
@@ -86,4 +91,16 @@ CHORES: dict[str, Situation] = {
     "watch-mail-lost": _chore(names.WATCH_VAULT_ACCESS, plan_alerts=ALERTS, notify_owners=[REFUSED, REFUSED]),
     "watch-unlisted": _chore(names.WATCH_VAULT_ACCESS, list_audit_logs=[REFUSED]),
     "watch-forwarded": _chore(names.WATCH_VAULT_ACCESS, "by-hand"),
+    "connections-told": _chore(names.AUDIT_SERVICE_CONNECTIONS),
+    "connections-silent": _chore(
+        names.AUDIT_SERVICE_CONNECTIONS, report_connections=[Ok(encode(Reported(counts={"connections": 4})))]
+    ),
+    "connections-more": _chore(
+        names.AUDIT_SERVICE_CONNECTIONS,
+        audit_project=[Ok(encode(ProjectRead(more=True))), BUSY, Ok(encode(ProjectRead(more=True, pause=40.0)))],
+    ),
+    "connections-project-failed": _chore(names.AUDIT_SERVICE_CONNECTIONS, audit_project=[REFUSED, LOST]),
+    "connections-stopped": _chore(names.AUDIT_SERVICE_CONNECTIONS, report_connections=[BUSY, REFUSED]),
+    "connections-mail-kept": _chore(names.AUDIT_SERVICE_CONNECTIONS, notify_owners=[REFUSED]),
+    "connections-forwarded": _chore(names.AUDIT_SERVICE_CONNECTIONS, "by-hand"),
 }

@@ -21,6 +21,7 @@ OPERATOR = "Ops@operators.example"
         (NoticeKind.BAD_POLICY, (OWNER, APP_OWNER, OPERATOR)),
         (NoticeKind.SWEEP, (OPERATOR,)),
         (NoticeKind.RECONCILE, (OPERATOR,)),
+        (NoticeKind.CONNECTIONS, (OPERATOR,)),
         (NoticeKind.ALERT, (OWNER, OPERATOR)),
     ],
 )

@@ -83,6 +83,13 @@ FACTS = {
         "kv-shop/warehouse-deploy",
         "Give Rekey's identity the Administrator role on the connection, then choose retry.",
     ),
+    NoticeKind.CONNECTIONS: (
+        "subject-differs (1)",
+        "contoso/Web Shop/deploy",
+        "214",
+        "exactly this issuer and subject",
+        "python -m rekey connections",
+    ),
     NoticeKind.ALERT: (
         "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
         "5b0c7e9e-6b0c-4b52-9a3f-0d1f5f6a7c20",
@@ -193,6 +200,7 @@ def test_every_mail_names_secret_application_and_facts(kind: NoticeKind) -> None
         (NoticeKind.SWEEP, "[Rekey] nightly sweep: 12 rotations started, 3 findings"),
         (NoticeKind.RECONCILE, "[Rekey] nightly check: 2 findings"),
         (NoticeKind.DIGEST, "[Rekey] news: 3 secrets, 1 to act on"),
+        (NoticeKind.CONNECTIONS, "[Rekey] service connections: 2 findings"),
         (NoticeKind.ALERT, "[Rekey] alert: kv-shop/shop-deploy, unexpected-reader"),
     ],
 )

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from rekey import names
 from rekey.audit_settings import Audit
+from rekey.settings import Scope
 from tests.triggers.durable import FakeDurable, body_of, functions
 
 pytestmark = pytest.mark.usefixtures("app_settings")
@@ -31,7 +32,7 @@ def test_each_thing_that_runs_by_itself_has_its_timer() -> None:
     """The host is told of one timer each, by the schedule that settings say."""
     found = functions(importlib.import_module("triggers.schedules").blueprint)
     told = {name: function.get_trigger().get_dict_repr()["schedule"] for name, function in found.items()}
-    assert told.keys() == TIMERS.keys() | {"watch_vault_access_timer"}
+    assert told.keys() == TIMERS.keys() | {"watch_vault_access_timer", "audit_service_connections_timer"}
     assert told["rotate_due_timer"] == "0 0 1 * * *"
 
 
@@ -41,6 +42,23 @@ async def test_a_timer_starts_its_one_instance(timer: str, orchestrator: str, du
     await fire(timer, durable)
     assert durable.started == {orchestrator: None}
     assert durable.instances[orchestrator].name == orchestrator
+
+
+@pytest.mark.parametrize(
+    ("organizations", "started"), [({}, {}), ({"contoso": ("Shop",)}, {names.AUDIT_SERVICE_CONNECTIONS: None})]
+)
+async def test_connections_are_audited_where_settings_name_projects(
+    organizations: dict[str, tuple[str, ...]],
+    started: dict[str, None],
+    durable: FakeDurable,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever uses no Azure DevOps has no audit of it every night."""
+    schedules = importlib.import_module("triggers.schedules")
+    auditing = replace(schedules.settings(), scopes=(Scope(vaults=("kv-one",), organizations=organizations),))
+    monkeypatch.setattr(schedules, "settings", lambda: auditing)
+    await fire("audit_service_connections_timer", durable)
+    assert durable.started == started
 
 
 @pytest.mark.parametrize(

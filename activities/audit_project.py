@@ -1,0 +1,38 @@
+"""Step audit_project: one turn of reading a project's service connections, at most as much as one activity may."""
+
+from typing import TYPE_CHECKING
+
+from activities.blueprint import blueprint
+from activities.step import Desk, run_unrecorded
+from rekey import names
+from rekey.model.connections import OfProject, ProjectRead
+
+if TYPE_CHECKING:
+    from rekey.connections.found import Principal
+
+KEPT = 900.0
+"""Seconds: one application may be behind many connections."""
+
+
+@blueprint.activity_trigger(input_name="payload", activity=names.AUDIT_PROJECT)
+async def audit_project_step(payload: dict) -> dict:
+    """Read on."""
+    return await run_unrecorded(names.AUDIT_PROJECT, OfProject, audit, payload)
+
+
+async def audit(desk: Desk, asked: OfProject) -> ProjectRead:
+    """Return how far it got; what was read is in a blob."""
+    from rekey.azure_devops_connections import GRANT, Connections
+    from rekey.connections.turn import Turn
+    from rekey.entra_federation import Directory
+
+    clients = desk.clients
+    origin = desk.settings.cloud.azure_devops
+    service = Connections(clients.azure_devops(), origin, asked.project.organization, GRANT)
+
+    async def look(client_id: str) -> "Principal":
+        return await clients.remember(
+            f"principal {client_id}", KEPT, lambda: Directory(clients.graph()).principal(client_id)
+        )
+
+    return await Turn(service, clients.container(), look, desk.settings.tenant_id).run(asked)
