@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Host, Route, Router
 
 from local.azure import azuredevops_errors as errors
-from local.azure.azuredevops_call import Call, Handler, Table
+from local.azure.azuredevops_call import Call, Handler, Table, parsed_body
+from local.azure.azuredevops_conversion import OPERATION, Wanted, converted
 from local.azure.azuredevops_executions import Executions
 from local.azure.azuredevops_paging import paged
 from local.azure.azuredevops_pipelines import Pipelines
@@ -67,6 +68,7 @@ class AzureDevOps:
             ("GET", "/{org}/_apis/projects", self._projects),
             ("GET", "/{org}/_apis/projects/{project}", self._project),
             ("PUT", f"/{{org}}/{endpoints}/{{endpoint}}", self._update),
+            ("PUT", f"/{{org}}/{{project}}/{endpoints}/{{endpoint}}", self._update),
             ("GET", f"/{{org}}/{{project}}/{endpoints}", self._endpoints),
             ("GET", f"/{{org}}/{{project}}/{endpoints}/{{endpoint}}", self._endpoint),
             ("POST", "/{org}/{project}/_apis/serviceendpoint/endpointproxy", self._proxy),
@@ -190,6 +192,11 @@ class AzureDevOps:
         endpoint = self._existing(call, call.path("endpoint"))
         if not call.may(endpoint.project_ids[0], Permission.ADMINISTER):
             raise errors.forbidden("the role Administrator")
+        if call.request.query_params.get("operation") == OPERATION:
+            project_id = call.project.id if "project" in call.request.path_params else None
+            body, by = await parsed_body(call, Wanted), call.caller.client_id
+            converted(self._cloud, call.organization, endpoint, body, by=by, project_id=project_id)
+            return JSONResponse(endpoint.shown(project_id, preview=call.preview))
         wanted = parsed_endpoint(await call.request.body(), endpoint, call.organization)
         update(endpoint, wanted, call.organization, call.caller.client_id, self._cloud.clock.now())
         return JSONResponse(endpoint.shown(None, preview=call.preview))

@@ -66,6 +66,8 @@ class Endpoint:
     id: str = field(default_factory=new_id)
     updates: list[Update] = field(default_factory=list)
     executions: tuple[Execution, ...] = ()
+    former: tuple[dict[str, Any], dict[str, str]] | None = None
+    """What it signed in with before it was converted, authorization and secrets: the conversion can be reverted."""
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 from datetime import datetime
 from typing import Any
 
+from local.azure import azuredevops_federation as federation
 from local.azure.azuredevops_errors import invalid, missing
 from local.azure.azuredevops_state import FIELDS_OF_7_2, Endpoint, Organization, Update, split_secrets
 
@@ -60,11 +61,26 @@ def update(endpoint: Endpoint, body: dict[str, Any], organization: Organization,
         )
     secrets = _secrets(endpoint, given, organization.null_key)
     changed = secrets != endpoint.secrets
+    former = endpoint.document["authorization"]
     own = {name: endpoint.document[name] for name in _READ_ONLY if name in endpoint.document}
     unseen = {name: endpoint.document[name] for name in FIELDS_OF_7_2 & endpoint.document.keys()}
     endpoint.document = {**unseen, **visible, **own, "modificationDate": at.isoformat()}
+    endpoint.document["authorization"]["parameters"] |= _asserted(endpoint, former, organization)
     endpoint.secrets = secrets
     endpoint.updates.append(Update(by, at, changed))
+
+
+def _asserted(endpoint: Endpoint, former: dict[str, Any], organization: Organization) -> dict[str, str]:
+    """Return the issuer and subject of a federated connection: nobody can set them, a subject of names follows them."""
+    if {former["scheme"], endpoint.document["authorization"]["scheme"]} != {federation.SCHEME}:
+        return {}
+    issuer, subject = former["parameters"][federation.ISSUER], former["parameters"][federation.SUBJECT]
+    owner = endpoint.document["serviceEndpointProjectReferences"][0]
+    if subject.startswith("sc://"):
+        name = owner.get("name") or endpoint.document["name"]
+        project = organization.project(owner["projectReference"]["id"])
+        subject = federation.azure_devops_subject(organization.name, project.name if project else "", name)
+    return {federation.ISSUER: issuer, federation.SUBJECT: subject}
 
 
 def _secrets(endpoint: Endpoint, given: dict[str, Any], null_key: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Azure DevOps' connections without a key, and what their sign-in at Entra takes."""
 
 from collections.abc import AsyncIterator
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ async def azure(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Simul
             await running.seed(
                 {
                     "identities": {"admin": {}, "deployer": {}},
-                    "applications": {"app": {"passwords": [{}]}},
+                    "applications": {"app": {"passwords": [{}]}, "bare": {}},
                     "organizations": {
                         "contoso": {
                             "members": {"admin": {"projects": {"Web": ["administer"], "Other": ["administer"]}}},
@@ -256,3 +257,58 @@ async def test_who_asks_too_much_is_slowed_down_and_then_refused(azure: Simulate
     assert answers[2].headers["X-RateLimit-Limit"] == "2"
     await azure.call("POST", f"{azure.control}/_sim/time", body={"advance": 301})
     assert "Retry-After" not in (await azure.call("GET", where, token=token)).headers
+
+
+async def convert(azure: Simulated, endpoint: Any, scheme: str, project: str = "", **data: str) -> Answer:
+    """Ask for another scheme, with the whole connection as the body."""
+    path = f"{project}/_apis/serviceendpoint/endpoints/{endpoint['id']}?operation=ConvertAuthenticationScheme"
+    kept = {name: value for name, value in endpoint["data"].items() if name != "revertSchemeDeadline"}
+    changed = {"authorization": {**endpoint["authorization"], "scheme": scheme}, "data": kept | data}
+    return await call(azure, "PUT", path, body=endpoint | changed)
+
+
+async def test_renaming_changes_the_subject_that_is_made_of_names_only(azure: Simulated) -> None:
+    """After a renaming the older issuer asserts another subject, and its credential doesn't match any more."""
+    endpoint = await plant(azure, "before", issuer="azure-devops")
+    renamed = deepcopy(endpoint) | {"name": "after"}
+    renamed["serviceEndpointProjectReferences"][0]["name"] = "after"
+    renamed["authorization"]["parameters"][SUBJECT] = "of my own"
+    answer = await call(azure, "PUT", f"/_apis/serviceendpoint/endpoints/{endpoint['id']}", body=renamed)
+    assert answer.body["authorization"]["parameters"][SUBJECT] == "sc://contoso/Web/after"
+    assert "AADSTS700213:" in (await verify(azure, endpoint))[1]
+
+
+async def test_converted_in_place_and_back_within_seven_days(azure: Simulated) -> None:
+    """An automatic connection is given its credential with the conversion; what it signed in with is kept a week."""
+    seed = {"scheme": "ServicePrincipal", "creation_mode": "Automatic"}
+    endpoint = await plant(azure, "converted", **seed)
+    federated = (await convert(azure, endpoint, FEDERATED["scheme"])).body
+    await azure.call("POST", f"{azure.control}/_sim/time", body={"advance": "P6D"})
+    assert await verify(azure, federated) == ("ok", "")
+    assert federated["data"]["revertSchemeDeadline"].endswith("Z")
+    back = await convert(azure, federated, "ServicePrincipal")
+    assert (back.status, await verify(azure, endpoint)) == (200, ("ok", ""))
+    assert "revertSchemeDeadline" not in back.body["data"]
+    await convert(azure, endpoint, FEDERATED["scheme"])
+    await azure.call("POST", f"{azure.control}/_sim/time", body={"advance": "P7D"})
+    assert (await convert(azure, federated, "ServicePrincipal")).status == 400
+
+
+async def test_manual_connection_is_converted_without_a_credential(azure: Simulated) -> None:
+    """Nobody but whoever owns the application makes the federated credential of a manual connection."""
+    endpoint = await plant(azure, "manual", scheme="ServicePrincipal", application="bare", key="k")
+    assert (await convert(azure, endpoint, FEDERATED["scheme"])).status == 200
+    assert "AADSTS70025:" in (await verify(azure, endpoint))[1]
+
+
+async def test_conversion_is_refused_from_elsewhere_and_with_a_deadline(azure: Simulated) -> None:
+    """Only the owning project converts a shared connection; the deadline is the service's own; schemes have to fit."""
+    shared = await plant(azure, "shared", scheme="ServicePrincipal", shared_with=["Other"])
+    agent, scheme = await named(azure, "agent"), FEDERATED["scheme"]
+    answers = [
+        await convert(azure, shared, scheme, project="/Other"),
+        await convert(azure, shared, scheme, revertSchemeDeadline="2030-01-01T00:00:00.0000000Z"),
+        await convert(azure, agent, scheme),
+    ]
+    assert [answer.status for answer in answers] == [400, 400, 400]
+    assert (await convert(azure, shared, scheme, project="/Web")).status == 200
