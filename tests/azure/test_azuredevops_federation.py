@@ -194,11 +194,14 @@ async def test_execution_history_tells_who_used_a_connection(azure: Simulated) -
 
 @needs_contracts
 async def test_execution_history_is_as_specified_and_by_project(azure: Simulated) -> None:
-    """Records fit the specification; a project that doesn't have the connection is told of none."""
+    """Records fit the specification; each project is told of its own runs, one without the connection of nothing."""
     endpoint = await plant(azure, "used", executions=[{"days_ago": 1}])
+    shared = await plant(azure, "shared", executions=[{"days_ago": 1}], shared_with=["Other"])
     found = await history(azure, endpoint["id"])
     validate_response(PREVIEW_SPEC, "Executionhistory_List", 200, found.body["value"])
     assert (await history(azure, endpoint["id"], project="Other")).status == 404
+    counts = [(await history(azure, shared["id"], project=one)).body["count"] for one in ("Web", "Other")]
+    assert counts == [1, 0]
 
 
 async def test_long_lists_come_in_pages(azure: Simulated) -> None:
