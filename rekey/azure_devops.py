@@ -12,11 +12,14 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from rekey.azure_errors import malformed, of_status, retry_after, translated
 from rekey.errors import PermanentError
+from rekey.service_time import said_by
 
 if TYPE_CHECKING:
     from azure.core import AsyncPipelineClient
 
 API_VERSION = "7.1"
+LONGEST_LIMIT = 300.0
+"""Seconds over which Azure DevOps counts: after that it knows of nothing."""
 MEMBERSHIP = (
     "Add the app's identity to the Azure DevOps organization as a user (by its service principal's object id; it takes "
     "a licence) and give it "
@@ -101,7 +104,7 @@ class AzureDevOps:
         """Return a part of a list that may be long; `query` may name another version of the API."""
         answer, headers = await self._exchange("GET", path, query)
         following = headers.get("x-ms-continuationtoken") or ""
-        return Page(tuple((answer or {}).get("value") or ()), following, retry_after(headers) or 0.0)
+        return Page(tuple((answer or {}).get("value") or ()), following, pause(headers))
 
     async def found(self, path: str) -> dict[str, Any] | None:
         """Return one object, None if it is gone: the service answers 404, or `null` with 200."""
@@ -127,6 +130,20 @@ class AzureDevOps:
             raise PermanentError(
                 "unauthorized", f"{self._where}: answered HTTP {response.status_code} with a sign-in page", self._grant
             )
+
+
+def pause(headers: Mapping[str, str]) -> float:
+    """Return how many seconds the service wants nothing from the app: as asked, or until what it allows is there again.
+
+    X-RateLimit-Reset is when, in Unix time; it is compared with the answer's own date.
+    """
+    asked = retry_after(headers)
+    if asked is not None:
+        return asked
+    answered, again = said_by([headers.get("Date")]), headers.get("X-RateLimit-Reset") or ""
+    if headers.get("X-RateLimit-Remaining") != "0" or not (answered and again.isdecimal() and again.isascii()):
+        return 0.0
+    return min(max(0.0, int(again[:12]) - answered.timestamp()), LONGEST_LIMIT)
 
 
 def below(project: str) -> str:

@@ -21,6 +21,8 @@ _WITH_DATES = {"api-version": "7.2-preview.4"}
 _RUNS = "50"
 """Of one connection; the newest come first."""
 _AT_ONCE = "200"
+_LONGEST = 256
+"""Characters of a name that are kept: variables may be called anything."""
 _OLDEST = 2000
 """Years before are what .NET says for no date."""
 _WAYS = {
@@ -106,8 +108,8 @@ class Connections(AzureDevOps):
         for holder in self._read(page, _Holder):
             for name, variable in (holder.variables or {}).items():
                 if looks_secret(name) and not (variable and variable.is_secret):
-                    place = f"{what} {holder.name}"
-                    yield Variable(organization=organization, project=project, place=place, name=name)
+                    place = f"{what} {holder.name[:_LONGEST]}"
+                    yield Variable(organization=organization, project=project, place=place, name=name[:_LONGEST])
 
     def _read[T](self, page: Page, kind: type[T]) -> list[T]:
         try:
