@@ -33,7 +33,7 @@ _WAYS = {
 
 
 class _Named(msgspec.Struct, rename="camel"):
-    name: str = ""
+    name: str | None = None
 
 
 class _Reference(msgspec.Struct, rename="camel"):
@@ -47,7 +47,7 @@ class _Authorization(msgspec.Struct):
 
 class _Endpoint(msgspec.Struct, rename="camel"):
     id: str
-    name: str = ""
+    name: str | None = None
     data: dict[str, Any] | None = None
     authorization: _Authorization | None = None
     service_endpoint_project_references: list[_Reference] | None = None
@@ -108,7 +108,7 @@ class Connections(AzureDevOps):
         for holder in self._read(page, _Holder):
             for name, variable in (holder.variables or {}).items():
                 if looks_secret(name) and not (variable and variable.is_secret):
-                    place = f"{what} {holder.name[:_LONGEST]}"
+                    place = f"{what} {(holder.name or '')[:_LONGEST]}"
                     yield Variable(organization=organization, project=project, place=place, name=name[:_LONGEST])
 
     def _read[T](self, page: Page, kind: type[T]) -> list[T]:
@@ -127,7 +127,7 @@ def _connection(organization: str, project: str, found: _Endpoint) -> Connection
         organization=organization,
         project=project,
         id=found.id,
-        name=found.name,
+        name=found.name or "",
         way=_way(authorization.scheme or "", given),
         environment=data.get("environment", ""),
         application=_guid(given.get("serviceprincipalid", "")),
@@ -138,7 +138,8 @@ def _connection(organization: str, project: str, found: _Endpoint) -> Connection
         changed=_moment(found.modification_date),
         revert_until=_date(data.get("revertschemedeadline", "")),
         disabled=bool(found.is_disabled),
-        projects=tuple(r.project_reference.name for r in references if r.project_reference),
+        projects=tuple(r.project_reference.name or "" for r in references if r.project_reference),
+        automatic=data.get("creationmode", "").lower() == "automatic",
     )
 
 

@@ -25,6 +25,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 
     `application` and `tenant` are GUIDs in lower case, "" where it names none. `projects` are all that share it.
     `revert_until`: it was converted in place, and until then Azure DevOps can convert it back.
+    `automatic`: Azure DevOps made its application, and keeps the secret itself.
     `last_used` is the end of the newest run that used it, None if there is none; meaningless unless `history_read`.
     """
 
@@ -42,6 +43,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     changed: datetime | None = None
     revert_until: datetime | None = None
     disabled: bool = False
+    automatic: bool = False
     projects: tuple[str, ...] = ()
     history_read: bool = False
     last_used: datetime | None = None

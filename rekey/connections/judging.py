@@ -165,13 +165,13 @@ def _secret(connection: Connection, around: Around) -> Iterator[Flaw]:
         yield _wrong(
             "secret-expired",
             f"every secret of its application has ended, the last on {ends:%Y-%m-%d}: it can't sign in",
-            "Convert it to workload identity federation, or have Rekey look after its secret.",
+            _instead(connection),
         )
     elif ends and not around.managed and ends - around.now < SOON:
         yield _wrong(
             "secret-expires",
             f"the last secret of its application ends on {ends:%Y-%m-%d}",
-            "Convert it to workload identity federation, or have Rekey look after its secret.",
+            _instead(connection),
         )
     if around.managed:
         yield _advice(
@@ -183,8 +183,14 @@ def _secret(connection: Connection, around: Around) -> Iterator[Flaw]:
         yield _advice(
             "secret-by-hand",
             f"it has signed in with a secret{age} that Rekey doesn't look after",
-            "Convert it to workload identity federation, or have Rekey look after its secret.",
+            _instead(connection),
         )
+
+
+def _instead(connection: Connection) -> str:
+    if connection.automatic:
+        return "Convert it to workload identity federation: its secret is Azure DevOps' own, Rekey can't rotate it."
+    return "Convert it to workload identity federation, or have Rekey look after its secret."
 
 
 def secret_ends(around: Around) -> datetime | None:

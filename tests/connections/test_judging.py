@@ -146,6 +146,14 @@ def test_a_secret_is_told_with_its_end(ends: tuple[datetime, ...], managed: Mana
     assert said(SECRET, application(ends=ends), managed=managed).keys() == codes
 
 
+def test_nobody_is_advised_what_cannot_be() -> None:
+    """The secret of a connection that Azure DevOps made by itself can't be rotated by Rekey: it is to be converted."""
+    around = Around(now=NOW, principal=application(ends=(NOW + DAY,)))
+    advised = {flaw.what_to_do for flaw in judge(replace(SECRET, automatic=True), around)}
+    assert not [advice for advice in advised if "have Rekey" in advice]
+    assert [flaw for flaw in judge(SECRET, around) if "have Rekey" in flaw.what_to_do]
+
+
 @pytest.mark.parametrize("way", [Way.CERTIFICATE, Way.PUBLISH_PROFILE])
 def test_other_keys_are_advice(way: Way) -> None:
     """A certificate and a publish profile work, and could be better."""
