@@ -8,7 +8,10 @@ import pytest
 
 from activities.audit_project import audit
 from activities.list_projects import find
+from activities.step import Desk
+from rekey import azure_devops_connections
 from rekey.blobs import names_under
+from rekey.clients import Clients
 from rekey.connections import turn
 from rekey.connections.found import Way
 from rekey.connections.report import Report
@@ -16,9 +19,16 @@ from rekey.connections.reports import CONNECTIONS, FINDINGS
 from rekey.connections.telling import notice
 from rekey.errors import NotYetError, PermanentError
 from rekey.model.connections import OfProject, ProjectRead, Unseen
+from rekey.settings import Scope
 from tests.connections.auditing import Audited
 
 WIF = "WorkloadIdentityFederation"
+
+
+def elsewhere() -> dict[str, Any]:
+    """Return what makes a connection one to another tenant, whose applications nobody here can look at."""
+    parameters = {"tenantid": str(uuid4()), "serviceprincipalid": str(uuid4())}
+    return {"authorization": {"scheme": WIF, "parameters": parameters}}
 
 
 async def test_every_way_to_sign_in_is_told(audited: Audited) -> None:
@@ -39,6 +49,7 @@ async def test_every_way_to_sign_in_is_told(audited: Audited) -> None:
         agents={"scheme": "ManagedServiceIdentity"},
         profile={"scheme": "PublishProfile"},
         registry={"type": "dockerregistry"},
+        foreign={"client_id": str(uuid4()), "scheme": WIF, "extra": elsewhere()},
     )
     told = await audited.night()
     assert await audited.findings() == {
@@ -61,12 +72,15 @@ async def test_every_way_to_sign_in_is_told(audited: Audited) -> None:
     assert used
     assert (audited.company.azure.cloud.clock.now() - used).days == 3
     assert told.notice
-    assert told.counts["connections"] == 11
+    assert told.counts["connections"] == 12
     assert {f.code for f in told.notice.findings} >= {"subject-differs", "application-gone", "secret"}
 
 
-async def test_names_of_secrets_are_found_and_no_value_is_kept(audited: Audited) -> None:
+async def test_names_of_secrets_are_found_and_no_value_is_kept(
+    audited: Audited, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In pipelines and variable groups, page by page; of what isn't secret no value gets into any blob."""
+    monkeypatch.setattr(azure_devops_connections, "_AT_ONCE", "2")
     canary = f"hunter2-{uuid4().hex}"
     groups: dict[str, Any] = {f"group-{n}": {"variables": {"REGION": {"value": "westeurope"}}} for n in range(3)}
     groups["deploy"] = {"variables": {"DB_PASSWORD": {"value": canary}, "API_KEY": {"value": canary, "secret": True}}}
@@ -118,6 +132,21 @@ async def test_a_report_that_is_made_again_says_the_same(audited: Audited) -> No
     assert not [name for name in left if run.run_id in name]
 
 
+async def test_a_project_is_looked_at_once(audited: Audited) -> None:
+    """Whichever vaults may name it, and however settings write it."""
+    scopes = (
+        Scope(vaults=("kv-a",), organizations={"Contoso": ("Shop", "Web")}),
+        Scope(vaults=("kv-b",), organizations={"contoso": ("shop",), "fabrikam": ("Shop",)}),
+    )
+    desk = Desk(Clients(msgspec.structs.replace(audited.company.settings, scopes=scopes)))
+    found = (await find(desk, audited.begin())).projects
+    assert sorted((p.organization, p.project.lower()) for p in found) == [
+        ("contoso", "shop"),
+        ("contoso", "web"),
+        ("fabrikam", "shop"),
+    ]
+
+
 async def test_limits_are_kept_by_pauses(audited: Audited) -> None:
     """Once Azure DevOps wants fewer requests, a turn ends and says how long to wait; nothing is read twice."""
     await audited.connections(**{f"c{n}": {"scheme": WIF} for n in range(4)})
@@ -142,23 +171,24 @@ async def _turn(audited: Audited, run_id: str) -> ProjectRead:
 
 
 async def test_what_is_busy_stops_nothing_else(audited: Audited) -> None:
-    """A turn that fails keeps what it read and begins with the rest; the report has what there is."""
-    await audited.connections(deploy={"scheme": WIF})
-    run = audited.begin()
-    await audited.company.fault("azuredevops", path=".*/executionhistory", status=503, count=None)
-    for _ in range(12):
+    """A turn that fails keeps what it read and goes on with the rest; the report has what there is."""
+    await audited.seed(pipelines={"nightly": {"variables": {"npmToken": {"value": "x"}}}})
+    await audited.connections(deploy={"scheme": WIF, "executions": [{"days_ago": 3}]})
+    run, scenario = audited.begin(), audited.company.scenario
+    await audited.company.fault("azuredevops", path=".*/variablegroups", status=503, count=None)
+    for _ in range(8):
         with pytest.raises(NotYetError):
             await audited.turns(run)
-    why = Unseen(
-        organization=audited.company.scenario.organization,
-        project="x",
-        code="service-unavailable",
-        message="it was busy",
-    )
-    await audited.reported(run, msgspec.structs.replace(why, project=audited.company.scenario.project))
+    place = {"organization": scenario.organization, "project": scenario.project}
+    await audited.reported(run, Unseen(**place, code="service-unavailable", message="it was busy"))
     row = await audited.row("deploy")
-    assert (row.application_name, row.last_used) == (audited.company.scenario.application, None)
-    assert (await audited.findings())[""] == {"look-failed"}
+    assert row.application_name == scenario.application
+    assert row.last_used
+    assert await audited.findings() == {
+        "": {"look-failed"},
+        "pipeline nightly, variable npmToken": {"variable-not-secret"},
+        scenario.connection: {"secret"},
+    }
 
 
 async def test_what_nobody_could_read_is_as_it_was(audited: Audited) -> None:
