@@ -3,6 +3,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demos up test faults check bench lock package clean
 
+# Hundreds of processes import the same modules; where they may not keep what they compiled, each compiles all anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 PYTHON := .venv/bin/python
 ARGS ?=
 WORKERS ?= 3

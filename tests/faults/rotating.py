@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import QueueClient
 
 from local.onlooker import USER_AGENT
@@ -187,8 +188,11 @@ class Rotating:
         with QueueClient.from_connection_string(self.stack.storage.connection_string, QUEUE) as queue:
 
             def hidden() -> bool:
-                there = queue.get_queue_properties().approximate_message_count or 0
-                return there > len(queue.peek_messages(max_messages=32))
+                try:
+                    there = queue.get_queue_properties().approximate_message_count or 0
+                    return there > len(queue.peek_messages(max_messages=32))
+                except ResourceNotFoundError:  # the first event makes the queue
+                    return False
 
             wait_until(hidden, "a message is being processed", timeout=60)
 
