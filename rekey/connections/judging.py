@@ -1,49 +1,20 @@
-"""What is wrong with a service connection, and what could be better: pure, from what was read of it.
-
-Issuer and subject are compared as Entra does: character by character, upper and lower case included.
-"""
+"""What is wrong with a service connection, and what could be better: pure, from what was read of it."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import datetime, timedelta
 
 import msgspec
 
-from rekey.connections.found import Connection, FederatedCredential, Principal, Standing, Way
+from rekey.connections.federation import refused, retiring
+from rekey.connections.flaws import Flaw, Severity, advice, wrong
+from rekey.connections.found import Connection, Principal, Standing, Way
 
-AUDIENCE = "api://AzureADTokenExchange"
-OLD_ISSUER = "https://vstoken.dev.azure.com/"
-RETIRED = datetime(2027, 7, 1, tzinfo=UTC)
-"""From when on Entra refuses what the old issuer signed, in the public cloud and for applications of one tenant.
-
-https://learn.microsoft.com/azure/devops/pipelines/release/convert-service-connections
-"""
 SOON = timedelta(days=30)
 """How long before its end a secret is told to end."""
 UNUSED = timedelta(days=90)
 """Without any run; after 100 days Azure DevOps disables a connection on its own."""
 MANY = 3
 """Projects beyond which a connection is shared with too many: whoever may use it there has all its rights."""
-_ONE_TENANT = frozenset({"AzureADMyOrg", ""})
-_LONGEST = 200
-
-
-class Severity(StrEnum):
-    """How much a finding matters."""
-
-    WRONG = "wrong"
-    """It doesn't work, soon won't, or became worse: told every night until it is repaired."""
-    ADVICE = "advice"
-    """It works; told when it is new."""
-
-
-class Flaw(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing about one connection; `code` is kebab-case."""
-
-    code: str
-    severity: Severity
-    message: str
-    what_to_do: str
 
 
 class ManagedBy(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +29,7 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
     """What is known beside the connection itself.
 
     `principal` is None if nobody could look; `allowed` are the organization's projects in settings, lower case;
-    `before` is how it signed in by the last report, None if that didn't have it.
+    `before` is the last way it signed in that needed no key, None if no report has had one.
     """
 
     now: datetime
@@ -83,18 +54,18 @@ def judge(connection: Connection, around: Around) -> tuple[Flaw, ...]:
 def _by_way(connection: Connection, around: Around) -> Iterator[Flaw]:
     match connection.way:
         case Way.FEDERATED:
-            yield from _federation(connection, around)
-            yield from _issuer(connection, around)
+            yield from refused(connection, around.principal)
+            yield from retiring(connection, around.principal, around.now)
         case Way.SECRET:
             yield from _secret(connection, around)
         case Way.CERTIFICATE:
-            yield _advice(
+            yield advice(
                 "certificate",
                 "it signs in with a certificate, which ends one day and which Rekey doesn't renew",
                 "Convert it to workload identity federation.",
             )
         case Way.PUBLISH_PROFILE:
-            yield _advice(
+            yield advice(
                 "publish-profile",
                 "it signs in with a publish profile: a password of the web app that never ends by itself",
                 "Make a connection with workload identity federation in its place; then reset the publish profile.",
@@ -103,84 +74,36 @@ def _by_way(connection: Connection, around: Around) -> Iterator[Flaw]:
 
 def _gone(connection: Connection, around: Around) -> Iterator[Flaw]:
     if around.principal and around.principal.standing is Standing.GONE:
-        yield _wrong(
+        yield wrong(
             "application-gone",
             f"Entra knows nobody with the client id {connection.application}: it can't sign in",
             "Delete the connection if no pipeline needs it; else restore the application or name another.",
         )
 
 
-def _federation(connection: Connection, around: Around) -> Iterator[Flaw]:
-    principal = around.principal
-    if principal is None or principal.standing is not Standing.APPLICATION:
-        return  # credentials of managed identities are not in Graph, those of another tenant not for Rekey's eyes
-    named = [c for c in principal.credentials if _names(c) == (connection.issuer, connection.subject)]
-    if any(AUDIENCE in c.audiences for c in named) or (named and connection.environment.lower() != "azurecloud"):
-        return
-    wanted = f"issuer {_shown(connection.issuer)} and subject {_shown(connection.subject)}"
-    if named:
-        yield _wrong(
-            "audience-differs",
-            f"the application's federated credential for {wanted} has another audience than {AUDIENCE}",
-            f"Give that federated credential the audience {AUDIENCE}.",
-        )
-        return
-    yield _wrong(*_difference(connection, principal, wanted))
-
-
-def _difference(connection: Connection, principal: Principal, wanted: str) -> tuple[str, str, str]:
-    advice = f"Give the application {connection.application} a federated credential with {wanted}, exactly as written."
-    if not principal.credentials:
-        return "no-federated-credential", "its application has no federated credential at all", advice
-    ours = (connection.issuer.casefold(), connection.subject.casefold())
-    alike = [c for c in principal.credentials if tuple(n.casefold() for n in _names(c)) == ours]
-    if alike:
-        said = f"issuer {_shown(alike[0].issuer)} and subject {_shown(alike[0].subject)}"
-        differs = f"it presents {wanted}, its application expects {said}: they differ in upper and lower case"
-        return "subject-case-differs", differs, advice
-    many = len(principal.credentials)
-    none = f"it presents {wanted}, and none of its application's {many} federated credentials has both"
-    return "subject-differs", none, f"{advice} A connection that was renamed presents another subject than before."
-
-
-def _issuer(connection: Connection, around: Around) -> Iterator[Flaw]:
-    principal = around.principal
-    one_tenant = principal is None or principal.audience in _ONE_TENANT
-    concerned = connection.environment.lower() == "azurecloud" and one_tenant
-    if not concerned or not connection.issuer.lower().startswith(OLD_ISSUER):
-        return
-    ends = around.now >= RETIRED - UNUSED
-    yield Flaw(
-        code="retired-issuer",
-        severity=Severity.WRONG if ends else Severity.ADVICE,
-        message=f"it presents tokens of Azure DevOps' own issuer, which Entra takes until {RETIRED:%Y-%m-%d} only",
-        what_to_do="Update the connection to the Entra issuer: Project settings, Service connections, Update.",
-    )
-
-
 def _secret(connection: Connection, around: Around) -> Iterator[Flaw]:
     ends, since = secret_ends(around), connection.changed or connection.created
     age = f" for {(around.now - since).days} days" if since else ""
     if ends and ends <= around.now:
-        yield _wrong(
+        yield wrong(
             "secret-expired",
             f"every secret of its application has ended, the last on {ends:%Y-%m-%d}: it can't sign in",
             _instead(connection),
         )
     elif ends and not around.managed and ends - around.now < SOON:
-        yield _wrong(
+        yield wrong(
             "secret-expires",
             f"the last secret of its application ends on {ends:%Y-%m-%d}",
             _instead(connection),
         )
     if around.managed:
-        yield _advice(
+        yield advice(
             "secret",
             f"it signs in with a secret, which Rekey rotates ({around.managed.vault}/{around.managed.secret})",
             "Nothing has to be done; converted to workload identity federation it needs no secret at all.",
         )
     else:
-        yield _advice(
+        yield advice(
             "secret-by-hand",
             f"it has signed in with a secret{age} that Rekey doesn't look after",
             _instead(connection),
@@ -205,7 +128,7 @@ def _back(connection: Connection, around: Around) -> Iterator[Flaw]:
         Way.FEDERATED,
         Way.MANAGED_IDENTITY,
     }:
-        yield _wrong(
+        yield wrong(
             "back-on-a-secret",
             f"it needed no secret before ({around.before}), and signs in with one ({connection.way}) now",
             "Find out who changed it and why; convert it again.",
@@ -218,7 +141,7 @@ def _shared(connection: Connection, around: Around) -> Iterator[Flaw]:
     if len(others) < MANY and not unknown:
         return
     more = f", {len(unknown)} of them not in REKEY_SCOPES" if unknown else ""
-    yield _advice(
+    yield advice(
         "shared",
         f"{len(others)} other project{'' if len(others) == 1 else 's'} can use it{more}",
         "Give each project that needs it a connection of its own, with the rights that it needs.",
@@ -230,21 +153,4 @@ def _unused(connection: Connection, around: Around) -> Iterator[Flaw]:
     if connection.disabled or not connection.history_read or since is None or around.now - since < UNUSED:
         return
     said = f"since {since:%Y-%m-%d}" if connection.last_used else f"since it was made on {since:%Y-%m-%d}"
-    yield _advice("unused", f"no pipeline has used it {said}", "Delete it, and what its application may do.")
-
-
-def _names(credential: FederatedCredential) -> tuple[str, str]:
-    return credential.issuer, credential.subject
-
-
-def _shown(text: str) -> str:
-    shown = ascii(text)
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
-
-
-def _wrong(code: str, message: str, what_to_do: str) -> Flaw:
-    return Flaw(code=code, severity=Severity.WRONG, message=message, what_to_do=what_to_do)
-
-
-def _advice(code: str, message: str, what_to_do: str) -> Flaw:
-    return Flaw(code=code, severity=Severity.ADVICE, message=message, what_to_do=what_to_do)
+    yield advice("unused", f"no pipeline has used it {said}", "Delete it, and what its application may do.")

@@ -9,8 +9,9 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
+from rekey.connections.flaws import Flaw, Severity
 from rekey.connections.found import Connection, Principal, Variable, Way
-from rekey.connections.judging import Around, Flaw, ManagedBy, Severity, judge, secret_ends
+from rekey.connections.judging import Around, ManagedBy, judge, secret_ends
 from rekey.connections.turn import Seen
 from rekey.model.connections import ProjectName, Reporting, Unseen
 

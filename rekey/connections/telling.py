@@ -1,6 +1,6 @@
 """What of a report is told by mail: what is wrong, and what changed; nothing if nothing is and nothing did."""
 
-from rekey.connections.judging import Severity
+from rekey.connections.flaws import Severity
 from rekey.connections.report import KEYLESS, Report, Said
 from rekey.model import Finding, Notice, NoticeKind
 from rekey.model.notice import cut

@@ -7,18 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from rekey.connections.federation import AUDIENCE, RETIRED
+from rekey.connections.flaws import Severity
 from rekey.connections.found import Connection, FederatedCredential, Principal, Standing, Way
-from rekey.connections.judging import (
-    AUDIENCE,
-    MANY,
-    RETIRED,
-    SOON,
-    UNUSED,
-    Around,
-    ManagedBy,
-    Severity,
-    judge,
-)
+from rekey.connections.judging import MANY, SOON, UNUSED, Around, ManagedBy, judge
 
 NOW = datetime(2026, 11, 21, 5, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -130,6 +122,19 @@ def test_the_retired_issuer_is_told_where_it_retires(
 
 
 @pytest.mark.parametrize(
+    ("principal", "told"),
+    [
+        (None, True),
+        (Principal(standing=Standing.MANAGED_IDENTITY), True),
+        (Principal(standing=Standing.ELSEWHERE), False),
+    ],
+)
+def test_the_issuer_retires_for_managed_identities_too(principal: Principal | None, told: bool) -> None:  # noqa: FBT001
+    """An application that is registered in another tenant is one of many tenants."""
+    assert ("retired-issuer" in said(replace(FEDERATED, issuer=OLD), principal)) == told
+
+
+@pytest.mark.parametrize(
     ("ends", "managed", "codes"),
     [
         ((NOW + SOON + DAY,), None, {"secret-by-hand"}),
@@ -163,7 +168,7 @@ def test_other_keys_are_advice(way: Way) -> None:
 @pytest.mark.parametrize("way", Way)
 @pytest.mark.parametrize("before", [None, *Way])
 def test_back_on_a_secret_is_wrong(way: Way, before: Way | None) -> None:
-    """It is told of what has a key and had none by the last report."""
+    """It is told of what has a key and once had none."""
     worse = way in {Way.SECRET, Way.CERTIFICATE, Way.PUBLISH_PROFILE} and before in {
         Way.FEDERATED,
         Way.MANAGED_IDENTITY,

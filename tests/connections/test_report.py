@@ -11,7 +11,7 @@ from rekey.connections.found import Connection, Way
 from rekey.connections.judging import UNUSED
 from rekey.connections.report import Known, Report, report
 from rekey.connections.turn import Seen, Task
-from rekey.model.connections import ProjectName, Reporting
+from rekey.model.connections import ProjectName, Reporting, Unseen
 
 NOW = datetime(2026, 11, 21, 5, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -49,6 +49,16 @@ def test_a_shared_connection_is_used_wherever_it_is_used() -> None:
     assert (used.last_used, used.findings) == (NOW - DAY, ())
     (unread,) = night(0, both(history_read=False, last_used=None)).rows
     assert unread.findings == ()
+
+
+def test_why_a_project_could_not_be_read_is_tonights() -> None:
+    """What stood in the way last night may be another thing tonight; it is the same finding."""
+    last: Report | None = None
+    for number, message in enumerate(("no member", "no network")):
+        why = Unseen(organization="contoso", project="A", code="x", message=message)
+        run = Reporting(run_id=f"run-{number}", started=NOW + number * DAY, projects=(A, B), unseen=(why,))
+        last = report(run, {}, replace(KNOWN, last=last))
+        assert [(one.message, one.since) for one in last.findings] == [(message, NOW)]
 
 
 SEEN = st.builds(
