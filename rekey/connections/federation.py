@@ -1,6 +1,7 @@
 """What Entra makes of a federated connection: whether its issuer and subject are those that its application expects.
 
-They are compared to the letter: upper and lower case count. Both have to be of one federated credential, whose audience is Azure's.
+They are compared to the letter: upper and lower case count. Both have to be of one federated credential, whose audience
+is Azure's.
 """
 
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ def refused(connection: Connection, principal: Principal | None) -> Iterator[Fla
 
 
 def _difference(connection: Connection, principal: Principal, wanted: str) -> tuple[str, str, str]:
-    repair = f"Give the application {connection.application} a federated credential with {wanted}, exactly as written."
+    repair = f"Give the application {connection.application} a federated credential with {wanted}: copy both."
     if not principal.credentials:
         return "no-federated-credential", "its application has no federated credential at all", repair
     ours = (connection.issuer.casefold(), connection.subject.casefold())
