@@ -109,7 +109,15 @@ def _queues(stack: Stack) -> Iterator[tuple[str, bytes]]:
 def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Logs, and everything Azurite keeps on disk, which has deleted messages and replaced blobs too."""
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        yield f"file {path.relative_to(folder)}", path.read_bytes()
+        yield f"file {path.relative_to(folder)}", _content(path)
+
+
+def _content(path: Path) -> bytes:
+    """Return what a file holds; Azurite writes one anew under its name with a tilde, and then renames it."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return path.with_name(path.name.removesuffix("~")).read_bytes()
 
 
 def _processes(stack: Stack) -> Iterator[tuple[str, bytes]]:
