@@ -54,6 +54,7 @@ def test_imports_are_compared() -> None:
     assert figures["import_memory_ratio"] > 0.9
 
 
+@pytest.mark.exhaustive
 def test_a_sweep_without_pace_is_refused() -> None:
     """The same sweep, everything started at once: the simulated services refuse, and say so in the figure."""
     limits = {VAULT_CREATES: Limit(75, 10), GRAPH_WRITES: Limit(3, 2)}

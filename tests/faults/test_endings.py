@@ -73,6 +73,7 @@ class _NobodySignsIn(Scenario):
         return document
 
 
+@pytest.mark.exhaustive
 def test_password_that_is_refused_for_good_is_undone(company: Begin) -> None:
     """A password that Entra refuses for another reason than being new is removed before anybody gets it."""
     rotating = company(scenario=_NobodySignsIn(grace="PT1S")).begin(watched=False)

@@ -42,6 +42,19 @@ def _single_places() -> Iterator[Hit]:
 PLACES = tuple(_single_places())
 
 
+def _every_end() -> list[Hit]:
+    """Return a kill at the end of every activity: all it did is done, and nobody knows."""
+    return [Hit(activity, "end", 2 * run + 1) for activity in ACTIVITIES for run in range(_times(activity))]
+
+
+def test_one_rotation_survives_a_kill_at_every_end(company: Begin) -> None:
+    """A rotation whose every activity is killed once it has done all it does completes as if nothing had been."""
+    rotating = company(hits=_every_end()).begin()
+    check_done(rotating)
+    assert rotating.hits_left() == []
+
+
+@pytest.mark.exhaustive
 def test_one_rotation_survives_a_kill_at_every_start_and_every_end(company: Begin) -> None:
     """A rotation whose every activity is killed at its start and then at its end completes as if nothing had been."""
     rotating = company(hits=_every_place()).begin()
