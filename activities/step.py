@@ -16,11 +16,13 @@ from activities.step_event import event
 from rekey.clients import Clients, clients
 from rekey.errors import NotYetError, RekeyError, UnclearError
 from rekey.model import Ok, Outcome, Permanent, Question, RetryAfter, Telling, Unclear, Walk, decode, encode
+from rekey.model.federation import Federation, FederationQuestion, VendingQuestion
 from rekey.model.sweep import OfSweep
 
 if TYPE_CHECKING:
+    from rekey.federation.records import FederationRecords
     from rekey.ports import ConsumerKind, CredentialKind
-    from rekey.records import Records
+    from rekey.records import Entry, Records
     from rekey.settings import Settings
     from rekey.sweep import Sweeps
     from rekey.vault import Vault
@@ -50,6 +52,12 @@ class Desk:
         from rekey.records import Records
 
         return Records(self.clients.container())
+
+    def federations(self) -> "FederationRecords":
+        """Return the evidence of federations."""
+        from rekey.federation.records import FederationRecords
+
+        return FederationRecords(self.clients.container())
 
     def sweeps(self, run_id: str) -> "Sweeps":
         """Return what one nightly sweep keeps."""
@@ -83,6 +91,11 @@ async def run_telling(name: str, body: Body[Telling], payload: Any) -> dict[str,
     return await _run(name, Telling, body, payload, recorded=payload["has_record"])
 
 
+async def run_federation(name: str, body: Body[Federation], payload: Any) -> dict[str, Any]:
+    """Run a step of a federation that has a record, and add to the record what became of it."""
+    return await _run(name, Federation, body, payload, recorded=True)
+
+
 async def run_unrecorded[I](name: str, kind: type[I], body: Body[I], payload: Any) -> dict[str, Any]:
     """Run a step that comes before the record, or that isn't about one."""
     return await _run(name, kind, body, payload, recorded=False)
@@ -94,7 +107,7 @@ async def _run[I](name: str, kind: type[I], body: Body[I], payload: Any, *, reco
     outcome = await _outcome(name, body, desk, given)
     rotation_id = _rotation_id(given)
     if recorded:
-        outcome = await _recorded(name, desk, rotation_id, outcome)
+        outcome = await _recorded(desk, given, _entry(name, outcome), outcome)
     _say(event(name, rotation_id, given, outcome))
     encoded: dict[str, Any] = encode(outcome)
     return encoded
@@ -108,6 +121,8 @@ def _rotation_id(given: object) -> str:
             return given.notice.rotation_id
         case Question():
             return given.rotation_id
+        case Federation() | FederationQuestion() | VendingQuestion():
+            return given.id
         case OfSweep():
             return given.run_id
     return ""
@@ -129,12 +144,11 @@ async def _outcome[I](name: str, body: Body[I], desk: Desk, given: I) -> Outcome
         return RetryAfter("unexpected", f"{type(error).__name__} in step {name}")
 
 
-async def _recorded(name: str, desk: Desk, rotation_id: str, outcome: Outcome) -> Outcome:
-    """A step that isn't on the record isn't done: it is repeated, which every step stands."""
+def _entry(name: str, outcome: Outcome) -> "Entry":
     from rekey.records import Entry
 
     fields = encode(outcome)
-    entry = Entry(
+    return Entry(
         step=name,
         outcome=fields["outcome"],
         at=datetime.now(UTC),
@@ -142,8 +156,15 @@ async def _recorded(name: str, desk: Desk, rotation_id: str, outcome: Outcome) -
         code=fields.get("code", ""),
         message=fields.get("message", ""),
     )
+
+
+async def _recorded(desk: Desk, given: object, entry: "Entry", outcome: Outcome) -> Outcome:
+    """A step that isn't on the record isn't done: it is repeated, which every step stands."""
     try:
-        await desk.records().add(rotation_id, entry)
+        if isinstance(given, Federation):
+            await desk.federations().add(given.id, entry, given)
+        else:
+            await desk.records().add(_rotation_id(given), entry)
     except RekeyError as error:
         return RetryAfter(error.code, error.message)
     return outcome

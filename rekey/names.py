@@ -53,6 +53,38 @@ LIST_PROJECTS = "list_projects"
 AUDIT_PROJECT = "audit_project"
 REPORT_CONNECTIONS = "report_connections"
 
+FEDERATE_SERVICE_CONNECTION = "federate_service_connection"
+VEND_SERVICE_CONNECTION = "vend_service_connection"
+
+READ_CONNECTION = "read_connection"
+OPEN_FEDERATION = "open_federation"
+FIND_IDENTITY = "find_identity"
+CHECK_CONNECTION = "check_connection"
+READ_FEDERATION_DECISIONS = "read_federation_decisions"
+CONVERT_CONNECTION = "convert_connection"
+CREATE_CONNECTION = "create_connection"
+TRUST_CONNECTION = "trust_connection"
+COPY_ACCESS = "copy_access"
+COPY_ROLES = "copy_roles"
+PROVE_CONNECTION = "prove_connection"
+LOOK_AT_RUNS = "look_at_runs"
+RETIRE_CONNECTION = "retire_connection"
+RETIRE_SECRETS = "retire_secrets"
+REVERT_CONNECTION = "revert_connection"
+WITHDRAW_TRUST = "withdraw_trust"
+CLOSE_FEDERATION = "close_federation"
+START_FEDERATION = "start_federation"
+
+CHECK_VENDING = "check_vending"
+CREATE_IDENTITY = "create_identity"
+GRANT_ROLE = "grant_role"
+START_VENDING = "start_vending"
+
+SOAK = "soak"
+"""A wait that is no activity: the old way in and the new one both exist."""
+APPROVAL = "approval"
+"""A wait that is no activity: somebody else has to agree."""
+
 # What Rekey does on its own: each orchestrator's name is also its one instance's id and its timer's function name.
 ROTATE_DUE = "rotate_due"
 RECONCILE = "reconcile"
@@ -79,6 +111,8 @@ AUDIT_LOGS = "insights-logs-auditevent"
 
 LONGEST_INSTANCE_ID = 100
 """Durable Task Scheduler takes 100 printable ASCII characters."""
+_PLAIN = re.compile(r"[a-z0-9_-]+")
+"""Parts of an id that can be told apart by dots."""
 
 
 def instance_id(vault: str, secret: str) -> str:
@@ -88,6 +122,15 @@ def instance_id(vault: str, secret: str) -> str:
         return plain
     digest = hashlib.sha256(plain.encode()).hexdigest()[:32]
     return f"{plain[: LONGEST_INSTANCE_ID - 33]}-{digest}"
+
+
+def federation_instance(organization: str, project: str, connection: str) -> str:
+    """Return the one instance id that federating or vending a connection may have; names may be in any script."""
+    parts = [part.lower() for part in (organization, project, connection)]
+    plain = ".".join(("federate", *parts))
+    if len(plain) <= LONGEST_INSTANCE_ID and all(_PLAIN.fullmatch(part) for part in parts):
+        return plain
+    return f"federate.{parts[0]}-{hashlib.sha256('\n'.join(parts).encode()).hexdigest()[:32]}"
 
 
 def label(deployment: str, rotation_id: str) -> str:
@@ -106,6 +149,14 @@ RECORDS = "records/"
 def record_blob(rotation_id: str) -> str:
     """Return the blob name of a rotation's evidence record."""
     return f"{RECORDS}{rotation_id}.json"
+
+
+FEDERATIONS = "federations/"
+
+
+def federation_blob(federation_id: str) -> str:
+    """Return the blob name of the evidence record of one federation."""
+    return f"{FEDERATIONS}{federation_id}.json"
 
 
 def lease_blob(object_id: str) -> str:

@@ -128,7 +128,7 @@ class Records:
 
     async def add(self, rotation_id: str, entry: Entry) -> None:
         """Add what a step did."""
-        await self.change(rotation_id, lambda record: _with(record, entry))
+        await self.change(rotation_id, lambda r: msgspec.structs.replace(r, entries=with_entry(r.entries, entry)))
 
     async def close(self, rotation_id: str, result: str) -> None:
         """End the record; one that is closed already keeps its result."""
@@ -231,17 +231,17 @@ class Records:
         return True
 
 
-def _with(record: Record, entry: Entry) -> Record:
-    last = record.entries[-1] if record.entries else None
+def with_entry(entries: tuple[Entry, ...], entry: Entry) -> tuple[Entry, ...]:
+    """Return the entries with one more; one that repeats the last is counted with it."""
+    last = entries[-1] if entries else None
     if last and (last.step, last.outcome, last.code, last.detail) == (
         entry.step,
         entry.outcome,
         entry.code,
         entry.detail,
     ):
-        again = msgspec.structs.replace(last, at=entry.at, message=entry.message, times=last.times + 1)
-        return msgspec.structs.replace(record, entries=(*record.entries[:-1], again))
-    return msgspec.structs.replace(record, entries=(*record.entries, entry))
+        return (*entries[:-1], msgspec.structs.replace(last, at=entry.at, message=entry.message, times=last.times + 1))
+    return (*entries, entry)
 
 
 def _closed(record: Record, result: str) -> Record:

@@ -16,6 +16,7 @@ from msgspec import Meta
 from rekey.audit_settings import Audit, audit
 from rekey.clouds import CLOUDS, Cloud
 from rekey.errors import ScopeError, SettingError
+from rekey.federation_settings import Federating, federating
 from rekey.nightly_settings import Nightly, nightly
 from rekey.setting_values import MAIL, addresses, given, https_origin, json_of, matching, required, words
 
@@ -48,6 +49,13 @@ class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     organizations: dict[str, tuple[Name, ...]] = {}
     resources: tuple[Name, ...] = ()
 
+    def has_project(self, organization: str, project: str) -> bool:
+        """Tell whether this scope has that Azure DevOps project."""
+        return any(
+            organization.lower() == name.lower() and project.lower() in {p.lower() for p in projects}
+            for name, projects in self.organizations.items()
+        )
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the environment says, validated. Mail addresses and names are kept as written."""
@@ -67,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A connection string, or the blob service's origin (https), of the app's own storage account."""
     nightly: Nightly = Nightly()
     audit: Audit = Audit()
+    federating: Federating = Federating()
 
     def vaults(self) -> tuple[str, ...]:
         """Return every vault some scope allows, lower case, without repeats."""
@@ -89,16 +98,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def allows_project(self, vault: str, organization: str, project: str) -> bool:
         """Tell whether secrets of that vault may name this Azure DevOps project."""
-        return any(
-            organization.lower() == name.lower() and project.lower() in {p.lower() for p in projects}
-            for scope in self.scope_of(vault)
-            for name, projects in scope.organizations.items()
-        )
+        return any(scope.has_project(organization, project) for scope in self.scope_of(vault))
 
     def allows_resource(self, vault: str, arm_id: str) -> bool:
         """Tell whether secrets of that vault may name this resource: at or below one of its scopes' ARM id prefixes."""
         below = f"{arm_id.lower()}/"
         return any(below.startswith(f"{prefix.lower()}/") for s in self.scope_of(vault) for prefix in s.resources)
+
+    def binds(self, organization: str, project: str, *, application: str = "", resource: str = "") -> bool:
+        """Tell whether one and the same scope has this Azure DevOps project and that application or ARM id.
+
+        No vault is asked here: this is about connections that need no secret.
+        """
+        below = f"{resource.lower()}/"
+        return any(
+            (application and application.lower() in {a.lower() for a in scope.applications})
+            or (resource and any(below.startswith(f"{prefix.lower()}/") for prefix in scope.resources))
+            for scope in self.scopes
+            if scope.has_project(organization, project)
+        )
 
     def allows_address(self, address: str) -> bool:
         """Tell whether mail may be sent there: a domain of REKEY_MAIL_DOMAINS, or an operator."""
@@ -157,6 +175,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         storage=_storage(environ),
         nightly=nightly(environ),
         audit=audit(environ, {v.lower() for s in scopes for v in s.vaults}, cloud.storage_suffix),
+        federating=federating(environ),
     )
 
 

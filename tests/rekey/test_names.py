@@ -44,3 +44,13 @@ def test_a_lease_is_one_for_one_object_whatever_the_case() -> None:
 def test_a_label_carries_deployment_and_rotation() -> None:
     """What an issuer shows tells two deployments and two rotations apart."""
     assert names.label("prod", "r1") == "rekey/prod/r1"
+
+
+def test_two_connections_never_share_an_instance_id_whatever_is_in_their_names() -> None:
+    """Names of projects and connections may hold dots, spaces and any script, of any length, in any case."""
+    plain = names.federation_instance("Contoso", "Shop", "Deploy-Prod")
+    assert plain == "federate.contoso.shop.deploy-prod" == names.federation_instance("contoso", "SHOP", "deploy-prod")
+    others = [("a", "b.c", "d"), ("a", "b", "c.d"), ("a", "Læger", "x"), ("a", "b" * 200, "c"), ("a", "b", "c" * 200)]
+    found = {names.federation_instance(*one) for one in others}
+    assert len(found) == len(others)
+    assert all(len(one) <= names.LONGEST_INSTANCE_ID and one.isascii() and one.isprintable() for one in found)

@@ -1,0 +1,1 @@
+"""Leaves service connections without a secret: converted, replaced, repaired or vended; one step a file."""

@@ -1,0 +1,280 @@
+"""What the steps that leave a service connection without a secret are asked and answer: names, ids, dates.
+
+One walk is a federation, whatever its way; a connection that is vended is one that never had a secret.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+import msgspec
+from msgspec import Meta
+
+from rekey.model.policy import Span
+
+type Text = Annotated[str, Meta(min_length=1, max_length=256)]
+type ArmId = Annotated[str, Meta(max_length=1000)]
+
+
+class Mode(StrEnum):
+    """How a connection comes to need no secret."""
+
+    IN_PLACE = "in-place"
+    """Azure DevOps converts it, by an operation that Microsoft doesn't document."""
+    SIDE_BY_SIDE = "side-by-side"
+    """A new connection takes its place."""
+    REPAIR = "repair"
+    """It is federated already, and Entra doesn't know it any more by the issuer and subject that it presents."""
+    VEND = "vend"
+    """A new connection, in nobody's place."""
+
+
+class Target(StrEnum):
+    """Whom a new connection signs in as."""
+
+    APPLICATION = "application"
+    MANAGED_IDENTITY = "managed-identity"
+
+
+class FederationRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The input of `federate_service_connection`, as the operator API or the durable HTTP API gives it.
+
+    `connection` is its name. Side by side, `name` is the new connection's, and with target managed-identity `identity`
+    is the ARM id of the user-assigned managed identity that it signs in as; with target application that is the
+    application of the old one. `soak` is how long the way back stays open, an ISO 8601 duration.
+    """
+
+    organization: Text
+    project: Text
+    connection: Text
+    mode: Mode = Mode.IN_PLACE
+    target: Target = Target.APPLICATION
+    identity: ArmId = ""
+    name: Annotated[str, Meta(max_length=256)] = ""
+    soak: Annotated[str, Meta(max_length=40)] = "P7D"
+    requested_by: Annotated[str, Meta(max_length=200)] = ""
+
+
+class VendingRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The input of `vend_service_connection`: a connection that never has a secret.
+
+    `scope` is the ARM id that its identity gets `role` for (a built-in role's name or a role definition's GUID, among
+    those that settings allow). `twin`: a second connection, `<name>-readonly`, that may only read there, for pull
+    requests.
+    """
+
+    organization: Text
+    project: Text
+    name: Text
+    scope: Annotated[str, Meta(min_length=1, max_length=1000)]
+    role: Text
+    twin: bool = False
+    requested_by: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Old(msgspec.Struct, frozen=True, kw_only=True):
+    """The connection as it was found: no secret of it is readable.
+
+    `owner_project` is the id of the project that has it first, `shared_with` the names of the others. `application` is
+    the client id it signs in as; `object_id` is that application's own id in Entra, "" of a managed identity, which has
+    `identity`, an ARM id. `issuer` and `subject` are "" where it shows none. `managed_by` are managed secrets,
+    `<vault>/<secret>`, whose policy names the connection as a consumer.
+    """
+
+    id: str
+    name: str
+    owner_project: str
+    application: str
+    tenant: str
+    way: str
+    object_id: str = ""
+    identity: str = ""
+    application_name: str = ""
+    environment: str = ""
+    issuer: str = ""
+    subject: str = ""
+    automatic: bool = False
+    shared_with: tuple[str, ...] = ()
+    managed_by: tuple[str, ...] = ()
+
+
+class PipelineUse(msgspec.Struct, frozen=True, kw_only=True):
+    """A pipeline that is known to use the connection, and how that is known; `owner` is a mail address or ""."""
+
+    id: str
+    name: str
+    owner: str = ""
+    last_run: datetime | None = None
+    known_by: str = ""
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """What preflight found beside the connection itself. `owners` are mail addresses of its managed secrets' owners."""
+
+    pipelines: tuple[PipelineUse, ...] = ()
+    owners: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+class Trust(msgspec.Struct, frozen=True, kw_only=True):
+    """The federated credential that lets a connection sign in: issuer and subject are what the connection itself says.
+
+    `principal` is the application's object id, or the ARM id of the managed identity. `made`: this walk made it.
+    """
+
+    principal: str
+    name: str
+    issuer: str
+    subject: str
+    made: bool = False
+
+
+class New(msgspec.Struct, frozen=True, kw_only=True):
+    """The connection as it is without a secret: the converted one itself, or the one that was made.
+
+    `federated` is False only if Azure DevOps did not convert it before Entra trusts it: it is to be asked again.
+    """
+
+    id: str
+    name: str
+    issuer: str
+    subject: str
+    federated: bool = True
+    revert_until: datetime | None = None
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a connection signs in as: a managed identity by `arm_id`, or an application by its `object_id` in Entra.
+
+    `principal_id` is its service principal's object id, which roles are assigned to.
+    """
+
+    client_id: str
+    principal_id: str = ""
+    arm_id: str = ""
+    object_id: str = ""
+
+
+class Granted(msgspec.Struct, frozen=True, kw_only=True):
+    """The ARM ids of the role assignments that this walk made, and what was not copied on purpose."""
+
+    assignments: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+class Copied(msgspec.Struct, frozen=True, kw_only=True):
+    """How many pipelines may use the new connection without being asked, and how many checks guard it."""
+
+    pipelines: int = 0
+    checks: int = 0
+    remarks: tuple[str, ...] = ()
+
+
+class Proven(msgspec.Struct, frozen=True, kw_only=True):
+    """How it is known that the connection signs in, in words."""
+
+    proof: str
+
+
+class Runs(msgspec.Struct, frozen=True, kw_only=True):
+    """What ran through a connection since a moment; `running` are those that haven't ended."""
+
+    finished: int = 0
+    failed: int = 0
+    running: int = 0
+    last: datetime | None = None
+    by: tuple[str, ...] = ()
+    """The names of the pipelines."""
+
+
+class SecretsRetired(msgspec.Struct, frozen=True, kw_only=True):
+    """The key ids of the passwords that were removed, and what was left alone and why."""
+
+    removed: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+class Resolved(msgspec.Struct, frozen=True, kw_only=True):
+    """What operators decided, by the record: who approved, and who wants it reverted; "" nobody."""
+
+    approved_by: str = ""
+    reverted_by: str = ""
+
+
+class Federation(msgspec.Struct, frozen=True, kw_only=True):
+    """The input of every step: what was asked, and what earlier steps found out. Each step reads what it needs of it.
+
+    `connection` is the name of the connection that is converted, replaced or repaired, "" when one is vended;
+    `new_name` of the one that is made. `identity` is the ARM id of a managed identity that was asked for. `since` is
+    when the new way was proven.
+    """
+
+    id: str
+    instance: str
+    mode: Mode
+    organization: str
+    project: str
+    started: datetime
+    soak: Span = Span(seconds=7 * 86400)
+    requested_by: str = ""
+    connection: str = ""
+    new_name: str = ""
+    target: Target = Target.APPLICATION
+    identity: str = ""
+    scope: str = ""
+    role: str = ""
+    old: Old | None = None
+    checked: Checked | None = None
+    signs_in_as: Identity | None = None
+    new: New | None = None
+    trust: Trust | None = None
+    granted: Granted | None = None
+    since: datetime | None = None
+    result: str = ""
+
+    def but(self, **changes: Any) -> Self:
+        """Return this walk with more known."""
+        return msgspec.structs.replace(self, **changes)
+
+
+class FederationQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """The input of `read_connection`: what is asked for, and the ids of the walk that it would become."""
+
+    request: FederationRequest
+    id: str
+    instance: str
+    started: datetime
+
+
+class VendingQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """The input of `check_vending`, likewise; a twin gets `twin_id`."""
+
+    request: VendingRequest
+    id: str
+    twin_id: str
+    instance: str
+    started: datetime
+
+
+class FederationReading(msgspec.Struct, frozen=True, kw_only=True):
+    """The walks that `read_connection` or `check_vending` made of a request, or why there is nothing to do."""
+
+    federations: tuple[Federation, ...] = ()
+    nothing_to_do: str = ""
+
+
+class FederationDecisionKind(StrEnum):
+    """What operators can decide about a walk."""
+
+    APPROVE = "approve"
+    """Roles may be granted: somebody else than who asked for it has to say so."""
+    REVERT = "revert"
+    """Everything shall be as it was before."""
+
+
+class FederationDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision: what, and who said so when."""
+
+    kind: FederationDecisionKind
+    by: str
+    at: datetime
