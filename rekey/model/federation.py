@@ -5,71 +5,15 @@ One walk is a federation, whatever its way; a connection that is vended is one t
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import msgspec
-from msgspec import Meta
 
+from rekey.model.federation_request import FederationRequest, Mode, Target, VendingRequest
 from rekey.model.policy import Span
 
-type Text = Annotated[str, Meta(min_length=1, max_length=256)]
-type ArmId = Annotated[str, Meta(max_length=1000)]
-
-
-class Mode(StrEnum):
-    """How a connection comes to need no secret."""
-
-    IN_PLACE = "in-place"
-    """Azure DevOps converts it, by an operation that Microsoft doesn't document."""
-    SIDE_BY_SIDE = "side-by-side"
-    """A new connection takes its place."""
-    REPAIR = "repair"
-    """It is federated already, and Entra doesn't know it any more by the issuer and subject that it presents."""
-    VEND = "vend"
-    """A new connection, in nobody's place."""
-
-
-class Target(StrEnum):
-    """Whom a new connection signs in as."""
-
-    APPLICATION = "application"
-    MANAGED_IDENTITY = "managed-identity"
-
-
-class FederationRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The input of `federate_service_connection`, as the operator API or the durable HTTP API gives it.
-
-    `connection` is its name. Side by side, `name` is the new connection's, and with target managed-identity `identity`
-    is the ARM id of the user-assigned managed identity that it signs in as; with target application that is the
-    application of the old one. `soak` is how long the way back stays open, an ISO 8601 duration.
-    """
-
-    organization: Text
-    project: Text
-    connection: Text
-    mode: Mode = Mode.IN_PLACE
-    target: Target = Target.APPLICATION
-    identity: ArmId = ""
-    name: Annotated[str, Meta(max_length=256)] = ""
-    soak: Annotated[str, Meta(max_length=40)] = "P7D"
-    requested_by: Annotated[str, Meta(max_length=200)] = ""
-
-
-class VendingRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The input of `vend_service_connection`: a connection that never has a secret.
-
-    `scope` is the ARM id that its identity gets `role` for (a built-in role's name or a role definition's GUID, among
-    those that settings allow). `twin`: a second connection, `<name>-readonly`, that may only read there, for pull
-    requests.
-    """
-
-    organization: Text
-    project: Text
-    name: Text
-    scope: Annotated[str, Meta(min_length=1, max_length=1000)]
-    role: Text
-    twin: bool = False
-    requested_by: Annotated[str, Meta(max_length=200)] = ""
+__all__ = ["FederationRequest", "Mode", "Target", "VendingRequest"]
+"""What is asked for has a file of its own, and is had from here too."""
 
 
 class Old(msgspec.Struct, frozen=True, kw_only=True):

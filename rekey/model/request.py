@@ -7,6 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from rekey.model import asking
+
 
 class Reason(StrEnum):
     """Why a rotation was asked for; only `event` and `schedule` are judged by what is left of the lifetime."""
@@ -44,24 +46,7 @@ class RotationRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     @classmethod
     def parse(cls, payload: object) -> "RotationRequest":
         """Return the request in `payload` (JSON types); ValueError names field, value and what was expected."""
-        if not isinstance(payload, dict):
-            raise ValueError(f"input: got {_shown(payload)}, expected an object with {', '.join(EXPECTED)}")  # noqa: TRY004
-        for field, expected in EXPECTED.items():
-            if field not in payload and field in {"vault", "secret"}:
-                raise ValueError(f"{field}: missing, expected {expected}")
-            try:
-                if field in payload:
-                    msgspec.convert(payload[field], cls.__annotations__[field])
-            except msgspec.ValidationError:
-                raise ValueError(f"{field}: got {_shown(payload[field])}, expected {expected}") from None
-        for field in payload:
-            if field not in EXPECTED:
-                raise ValueError(f"{field}: unknown, expected {', '.join(EXPECTED)}")
-        return msgspec.convert(payload, cls)
-
-
-def _shown(value: object) -> str:
-    return repr(value) if len(repr(value)) <= 100 else repr(value)[:100] + "..."
+        return asking.read(payload, cls, EXPECTED, {"vault", "secret"})
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
