@@ -125,6 +125,11 @@ param readers object = {}
 @description('Rules of the audit log that are switched off, {rule: \'off\'}.')
 param auditRules object = {}
 
+@description('What may be done to service connections so that they need no secret: repair mends the trust of those that have none, in-place converts by an operation that Azure DevOps does not document (docs/federation.md).')
+param federation ('repair' | 'in-place')[] = [
+  'repair'
+]
+
 @description('Redundancy of Rekey\'s storage account, which holds the evidence; Standard_LRS where a region has no zones.')
 param storageSku string = 'Standard_ZRS'
 
@@ -298,6 +303,9 @@ module functionApp 'app/function-app.bicep' = {
       REKEY_AUDIT_STORAGE: join(map(auditAccounts, account => 'https://${account}.blob.${environment().suffixes.storage}'), ',')
       REKEY_READERS: string(readers)
       REKEY_AUDIT_RULES: string(auditRules)
+      REKEY_DUTY: 'rotation'
+      REKEY_FEDERATION: join(federation, ',')
+      REKEY_VENDING: ''
     }
   }
 }
