@@ -1,12 +1,16 @@
-"""What importing the function app must not cost."""
+"""What starting the function app costs and brings along, by what it is there for."""
 
+import functools
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from rekey import names
 
 ROOT = Path(__file__).parents[2]
 HEAVY = (
@@ -18,20 +22,63 @@ HEAVY = (
     "azure.identity",
     "jinja2",
 )
+SUBSCRIPTION = "/subscriptions/00000000-0000-0000-0000-000000000000"
+VENDING = {
+    "roles": [],
+    "scopes": [],
+    "identities": f"{SUBSCRIPTION}/resourceGroups/connections",
+    "location": "westeurope",
+}
+DUTIES = {"rotation": {}, "vending": {"REKEY_VENDING": json.dumps(VENDING), "REKEY_FEDERATION": "side-by-side,vend"}}
+LOADED = f"""
+import json, sys, function_app
+functions = sorted(found.get_function_name() for found in function_app.app.get_functions())
+print(json.dumps([functions, [name for name in {HEAVY} if name in sys.modules]]))
+"""
+
+IN_EVERY_APP = {names.DELIVER_NOTICES, names.PURGE_HISTORY, names.NOTIFY_OWNERS, names.DELIVER_MAIL}
+ROTATES = {
+    names.ROTATE_SECRET,
+    names.GENERATE_CREDENTIAL,
+    names.RETIRE_OLD_CREDENTIAL,
+    names.RECONCILE,
+    names.ROTATE_DUE,
+    names.AUDIT_SERVICE_CONNECTIONS,
+}
 
 
-@pytest.mark.skipif(not (ROOT / "function_app.py").exists(), reason="there is no function_app.py yet")
-def test_the_function_app_loads_no_sdk() -> None:
-    """SDKs and templates are imported by the activity that needs them, never by the app's start."""
+@functools.cache
+def loaded(duty: str) -> tuple[set[str], list[str]]:
+    """Return the functions of an app with that duty, and which heavy modules its start brought along."""
     values = json.loads((ROOT / "local.settings.example.json").read_text())["Values"]
-    script = f"import sys, function_app; print(*[name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", LOADED],
         cwd=ROOT,
-        env={**os.environ, **values},
+        env={**os.environ, **values, "REKEY_DUTY": duty, **DUTIES[duty]},
         capture_output=True,
         text=True,
         check=False,
     )
     assert not done.returncode, done.stderr
-    assert not done.stdout.split()
+    found: Any = json.loads(done.stdout)
+    return {name.removesuffix("_step") for name in found[0]}, found[1]
+
+
+@pytest.mark.parametrize("duty", DUTIES)
+def test_the_function_app_loads_no_sdk(duty: str) -> None:
+    """SDKs and templates are imported by the activity that needs them, never by the app's start."""
+    assert loaded(duty)[1] == []
+
+
+def test_an_app_that_rotates_has_no_part_that_makes_connections_or_grants_roles() -> None:
+    """What would take rights over role assignments isn't there to be started."""
+    functions, _ = loaded("rotation")
+    assert functions >= IN_EVERY_APP | ROTATES
+
+
+def test_an_app_that_vends_has_no_part_that_rotates() -> None:
+    """No rotation, no event of a vault, no timer that looks into vaults."""
+    functions, _ = loaded("vending")
+    assert functions >= IN_EVERY_APP
+    assert not functions & ROTATES
+    assert not [name for name in functions if "vault" in name or "secret" in name or "rotat" in name]

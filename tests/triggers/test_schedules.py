@@ -1,6 +1,7 @@
 """The timers: what each starts, and that it starts it once."""
 
 import importlib
+from typing import Any
 
 import azure.functions as func
 import pytest
@@ -9,7 +10,7 @@ from msgspec.structs import replace
 from rekey import names
 from rekey.audit_settings import Audit
 from rekey.settings import Scope
-from tests.triggers.durable import FakeDurable, body_of, functions
+from tests.triggers.durable import FakeDurable, functions
 
 pytestmark = pytest.mark.usefixtures("app_settings")
 
@@ -22,16 +23,20 @@ class Tick(func.TimerRequest):
     past_due = False
 
 
+def timers() -> dict[str, Any]:
+    """Return every app's timers and those of one that rotates, by name."""
+    parts = ("triggers.schedules", "triggers.rotation_schedules")
+    return {name: f for part in parts for name, f in functions(importlib.import_module(part).blueprint).items()}
+
+
 async def fire(timer: str, durable: FakeDurable) -> None:
     """Call a timer's function as the host does."""
-    schedules = importlib.import_module("triggers.schedules")
-    await body_of(schedules.blueprint, timer)(timer=Tick(), client=durable)
+    await timers()[timer].get_user_function().client_function(timer=Tick(), client=durable)
 
 
 def test_each_thing_that_runs_by_itself_has_its_timer() -> None:
     """The host is told of one timer each, by the schedule that settings say."""
-    found = functions(importlib.import_module("triggers.schedules").blueprint)
-    told = {name: function.get_trigger().get_dict_repr()["schedule"] for name, function in found.items()}
+    told = {name: function.get_trigger().get_dict_repr()["schedule"] for name, function in timers().items()}
     assert told.keys() == TIMERS.keys() | {"watch_vault_access_timer", "audit_service_connections_timer"}
     assert told["rotate_due_timer"] == "0 0 1 * * *"
 
@@ -54,7 +59,7 @@ async def test_connections_are_audited_where_settings_name_projects(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whoever uses no Azure DevOps has no audit of it every night."""
-    schedules = importlib.import_module("triggers.schedules")
+    schedules = importlib.import_module("triggers.rotation_schedules")
     auditing = replace(schedules.settings(), scopes=(Scope(vaults=("kv-one",), organizations=organizations),))
     monkeypatch.setattr(schedules, "settings", lambda: auditing)
     await fire("audit_service_connections_timer", durable)
@@ -68,7 +73,7 @@ async def test_vaults_are_watched_where_settings_say_how(
     storage: str, started: dict[str, None], durable: FakeDurable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the place of an audit log nothing is started, every five minutes."""
-    schedules = importlib.import_module("triggers.schedules")
+    schedules = importlib.import_module("triggers.rotation_schedules")
     audit = Audit(storage=tuple(filter(None, [storage])))
     watching = replace(schedules.settings(), audit=audit)
     monkeypatch.setattr(schedules, "settings", lambda: watching)
