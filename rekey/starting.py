@@ -1,10 +1,11 @@
-"""Starts a rotation, or one of the things Rekey does on its own, under its one instance id, however often asked."""
+"""Starts a rotation, a federation, or what Rekey does on its own, under its one instance id, however often asked."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from rekey import names
 from rekey.model import RotationRequest, encode
+from rekey.model.federation_request import FederationRequest, VendingRequest
 
 BUSY = frozenset({"RUNNING", "PENDING", "SUSPENDED", "CONTINUED_AS_NEW"})
 
@@ -32,6 +33,18 @@ async def start_rotation(client: DurableClient, request: RotationRequest) -> tup
     """Start the rotation unless it is running; return its instance id and whether it was started just now."""
     instance = names.instance_id(request.vault, request.secret)
     return instance, await _start(client, names.ROTATE_SECRET, instance, encode(request))
+
+
+async def start_federation(client: DurableClient, request: FederationRequest) -> tuple[str, bool]:
+    """Start leaving a connection without a secret, likewise."""
+    instance = names.federation_instance(request.organization, request.project, request.connection)
+    return instance, await _start(client, names.FEDERATE_SERVICE_CONNECTION, instance, encode(request))
+
+
+async def start_vending(client: DurableClient, request: VendingRequest) -> tuple[str, bool]:
+    """Start making a connection that never has a secret, likewise."""
+    instance = names.federation_instance(request.organization, request.project, request.name)
+    return instance, await _start(client, names.VEND_SERVICE_CONNECTION, instance, encode(request))
 
 
 async def start_alone(client: DurableClient, orchestrator: str) -> bool:
