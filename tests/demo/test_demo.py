@@ -55,6 +55,7 @@ def test_rotation_is_shown_and_judged(demo: Starts) -> None:
     assert not (folder / "azurite").exists()
 
 
+@pytest.mark.exhaustive
 def test_company_that_is_not_as_it_should_be_fails(demo: Starts) -> None:
     """Somebody adds a password to the application meanwhile: the app says done, and the demo says what is wrong."""
     run = demo("--json")

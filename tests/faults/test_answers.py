@@ -32,6 +32,7 @@ def _check_looked_first(rotating: Rotating, *, after: int = 0) -> None:
     assert asked == ["POST addPassword", "GET applications", "POST removePassword", "POST addPassword"]
 
 
+@pytest.mark.exhaustive
 def test_add_password_that_is_throttled_and_then_applied_without_saying_so(company: Begin) -> None:
     """After a 429 addPassword waits as long as it is told; after a 503 that hid a success it looks and cleans up."""
     rotating = company()

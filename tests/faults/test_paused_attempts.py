@@ -90,6 +90,7 @@ def test_late_staging_writes_swap_nothing_and_leave_nothing(company: Begin) -> N
     check_done(rotating)
 
 
+@pytest.mark.exhaustive
 def test_late_publication_changes_nothing_for_readers(company: Begin) -> None:
     """A publication that arrives twice, which Key Vault can't refuse, is another version of the very same password."""
     # Key Vault has no conditional write: the attempt that hangs between its look and its PUT writes all the same.
