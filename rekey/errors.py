@@ -22,6 +22,8 @@ class RekeyError(Exception):
         self.code = code
         self.message = message
         self.what_to_do = what_to_do
+        self.service_code = ""
+        """The service's own code for it, where one was told: letters and digits."""
 
 
 class InputError(RekeyError):

@@ -5,6 +5,7 @@ allow; the origin is the settings' own. Ids are compared without case: the servi
 """
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import msgspec
 from azure.core.rest import AsyncHttpResponse, HttpRequest
@@ -57,6 +58,18 @@ class ResourceManager:
         """Read what is at an ARM id or below it; `role` is what a 403 says is missing."""
         return await self._sent(self._request("GET", path, api_version), path, role)
 
+    async def listed(
+        self, path: str, api_version: str, *, role: str, query: "dict[str, str] | None" = None
+    ) -> list[dict[str, Any]]:
+        """Return the items of a list, of all its pages; of a link to the next one only the query is followed."""
+        found: list[dict[str, Any]] = []
+        asked: dict[str, str] | None = query or {}
+        while asked is not None:
+            body = (await self._sent(self._request("GET", path, api_version, query=asked), path, role)).body or {}
+            found += body.get("value") or ()
+            asked = _following(body, asked)
+        return found
+
     async def write(
         self,
         method: str,
@@ -88,11 +101,14 @@ class ResourceManager:
         held = (await self.get(path, PERMISSIONS, role=role)).body.get("value", [])
         return [action for action in actions if not any(_allows(one, action) for one in held)]
 
-    def _request(self, method: str, path: str, api_version: str, body: Any = None) -> HttpRequest:
+    def _request(
+        self, method: str, path: str, api_version: str, body: Any = None, query: "dict[str, str] | None" = None
+    ) -> HttpRequest:
+        more = {name: quote(value, safe="") for name, value in (query or {}).items()}
         return HttpRequest(
             method,
             self._origin + path,
-            params={"api-version": api_version},
+            params={**more, "api-version": api_version},
             headers={"Accept": "application/json"},
             json=body,
         )
@@ -107,7 +123,7 @@ class ResourceManager:
             code = _code(response)
             if code == "ScopeLocked":
                 raise PermanentError("locked", f"{where}: a ReadOnly lock is there, or above it", _UNLOCK)
-            raise of_status(
+            refused = of_status(
                 response.status_code,
                 where,
                 repeatable=repeatable,
@@ -115,11 +131,20 @@ class ResourceManager:
                 service_code=code,
                 retry_after=retry_after(response.headers),
             )
+            refused.service_code = code
+            raise refused
         return Answer(
             status=response.status_code,
             body=_body(response, where, repeatable=repeatable),
             etag=response.headers.get("ETag", ""),
         )
+
+
+def _following(body: dict[str, Any], asked: dict[str, str]) -> dict[str, str] | None:
+    """Return the query for the next page, None after the last: an empty link, or one that leads nowhere new."""
+    query = dict(parse_qsl(urlsplit(str(body.get("nextLink") or "")).query))
+    query.pop("api-version", None)
+    return query if query and query != asked else None
 
 
 def _body(response: AsyncHttpResponse, where: str, *, repeatable: bool) -> Any:

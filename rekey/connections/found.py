@@ -55,11 +55,12 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FederatedCredential(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose tokens an application takes for its own."""
+    """Whose tokens an application or a managed identity takes for its own; `name` is for good."""
 
     issuer: str
     subject: str
     audiences: tuple[str, ...] = ()
+    name: str = ""
 
 
 class Standing(StrEnum):
@@ -73,11 +74,16 @@ class Standing(StrEnum):
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Who a connection signs in as; `secrets_end` has when each of its passwords ends."""
+    """Who a connection signs in as; `secrets_end` has when each of its passwords ends.
+
+    `object_id` is an application's own, `identity` the ARM id of a user-assigned managed identity.
+    """
 
     standing: Standing
     name: str = ""
     audience: str = ""
+    object_id: str = ""
+    identity: str = ""
     credentials: tuple[FederatedCredential, ...] = ()
     secrets_end: tuple[datetime, ...] = ()
 
