@@ -1,7 +1,6 @@
 """Step report_connections: what was read becomes a report in place of the last one, and what is to be told of it."""
 
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from activities.blueprint import blueprint
 from activities.step import Desk, run_unrecorded
@@ -42,16 +41,14 @@ async def _made(desk: Desk, run: Reporting, reports: "Reports", last: "Report | 
 
 
 async def _managed(desk: Desk) -> "dict[str, ManagedBy]":
-    """Return the managed secrets by the connections that their policies name; a vault that can't be listed has none."""
+    """Return the managed secret by the connection that its policy names; a vault that can't be listed has none."""
     from rekey.connections.judging import ManagedBy
-    from rekey.inventory_taking import take
+    from rekey.connections.managed import managed
 
-    inventory = await take(desk.clients, desk.settings.vaults(), anew=True)
+    found = await managed(desk.clients, desk.settings.vaults())
     return {
-        unquote(consumer.uri).lower(): ManagedBy(vault=item.vault, secret=item.secret, expires=item.expires)
-        for item in inventory.items
-        if item.policy
-        for consumer in item.policy.consumers
+        key: ManagedBy(vault=items[-1].vault, secret=items[-1].secret, expires=items[-1].expires)
+        for key, items in found.by_consumer.items()
     }
 
 

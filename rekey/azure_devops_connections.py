@@ -5,16 +5,15 @@ that aren't secret are in the answers.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 import msgspec
 
 from rekey.azure_devops import MEMBERSHIP, AzureDevOps, Page, below
 from rekey.azure_errors import malformed
-from rekey.connections.found import Connection, Variable, Way
+from rekey.connections.document import Endpoint, Named, connection, moment
+from rekey.connections.found import Connection, Variable
 from rekey.connections.secret_names import looks_secret
-from rekey.settings import GUID
 
 GRANT = f"{MEMBERSHIP}Reader in the project: its connections, pipelines and variable groups are only read."
 _WITH_DATES = {"api-version": "7.2-preview.4"}
@@ -23,37 +22,6 @@ _RUNS = "50"
 _AT_ONCE = "200"
 _LONGEST = 256
 """Characters of a name that are kept: variables may be called anything."""
-_OLDEST = 2000
-"""Years before are what .NET says for no date."""
-_WAYS = {
-    "workloadidentityfederation": Way.FEDERATED,
-    "managedserviceidentity": Way.MANAGED_IDENTITY,
-    "publishprofile": Way.PUBLISH_PROFILE,
-}
-
-
-class _Named(msgspec.Struct, rename="camel"):
-    name: str | None = None
-
-
-class _Reference(msgspec.Struct, rename="camel"):
-    project_reference: _Named | None = None
-
-
-class _Authorization(msgspec.Struct):
-    scheme: str | None = None
-    parameters: dict[str, Any] | None = None
-
-
-class _Endpoint(msgspec.Struct, rename="camel"):
-    id: str
-    name: str | None = None
-    data: dict[str, Any] | None = None
-    authorization: _Authorization | None = None
-    service_endpoint_project_references: list[_Reference] | None = None
-    creation_date: datetime | None = None
-    modification_date: datetime | None = None
-    is_disabled: bool | None = None
 
 
 class _Run(msgspec.Struct, rename="camel"):
@@ -69,7 +37,7 @@ class _Value(msgspec.Struct, rename="camel"):
     is_secret: bool | None = None
 
 
-class _Holder(_Named, rename="camel"):
+class _Holder(Named, rename="camel"):
     """A variable group, or a pipeline."""
 
     variables: dict[str, _Value | None] | None = None
@@ -82,13 +50,13 @@ class Connections(AzureDevOps):
         """Return the project's azurerm connections, without their runs."""
         query = {"type": "azurerm", **_WITH_DATES}
         page = await self.page(f"{below(project)}/serviceendpoint/endpoints", query)
-        return tuple(_connection(organization, project, one) for one in self._read(page, _Endpoint)), page
+        return tuple(connection(organization, project, one) for one in self._read(page, Endpoint)), page
 
     async def last_used(self, project: str, endpoint_id: str) -> tuple[datetime | None, Page]:
         """Return when the newest run ended that used a connection, None if there is none."""
         page = await self.page(f"{below(project)}/serviceendpoint/{endpoint_id}/executionhistory", {"top": _RUNS})
         runs = [record.data for record in self._read(page, _Record) if record.data]
-        ends = [end for run in runs if (end := _moment(run.finish_time or run.start_time))]
+        ends = [end for run in runs if (end := moment(run.finish_time or run.start_time))]
         return max(ends, default=None), page
 
     async def variable_groups(
@@ -116,54 +84,6 @@ class Connections(AzureDevOps):
             return msgspec.convert(page.items, list[kind])  # type: ignore[valid-type]
         except msgspec.ValidationError:
             raise malformed(self._where, repeatable=True) from None
-
-
-def _connection(organization: str, project: str, found: _Endpoint) -> Connection:
-    authorization = found.authorization or _Authorization()
-    given = {name.lower(): str(value) for name, value in (authorization.parameters or {}).items() if value is not None}
-    data = {name.lower(): str(value) for name, value in (found.data or {}).items() if value is not None}
-    references = found.service_endpoint_project_references or ()
-    return Connection(
-        organization=organization,
-        project=project,
-        id=found.id,
-        name=found.name or "",
-        way=_way(authorization.scheme or "", given),
-        environment=data.get("environment", ""),
-        application=_guid(given.get("serviceprincipalid", "")),
-        tenant=_guid(given.get("tenantid", "")),
-        issuer=given.get("workloadidentityfederationissuer", ""),
-        subject=given.get("workloadidentityfederationsubject", ""),
-        created=_moment(found.creation_date),
-        changed=_moment(found.modification_date),
-        revert_until=_date(data.get("revertschemedeadline", "")),
-        disabled=bool(found.is_disabled),
-        projects=tuple(r.project_reference.name or "" for r in references if r.project_reference),
-        automatic=data.get("creationmode", "").lower() == "automatic",
-    )
-
-
-def _way(scheme: str, given: dict[str, str]) -> Way:
-    if scheme.lower() == "serviceprincipal":
-        return Way.CERTIFICATE if given.get("authenticationtype", "").lower() == "spncertificate" else Way.SECRET
-    return _WAYS.get(scheme.lower(), Way.OTHER)
-
-
-def _guid(text: str) -> str:
-    return text.lower() if GUID.fullmatch(text) else ""
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        return _moment(datetime.fromisoformat(text))
-    except ValueError:
-        return None
-
-
-def _moment(found: datetime | None) -> datetime | None:
-    if found is None or found.year < _OLDEST:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _continued(following: str) -> dict[str, str]:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rekey.azure_devops import Page
-from rekey.azure_devops_connections import Connections, _connection, _Endpoint, _Holder, _Record
+from rekey.azure_devops_connections import Connections, _Holder, _Record
+from rekey.connections.document import Endpoint, connection
 from rekey.errors import NotYetError
 
 JSON = st.recursive(
@@ -45,10 +46,10 @@ def read[T](items: list[Any], kind: type[T]) -> list[T] | None:
 @given(st.lists(ENDPOINT | st.dictionaries(st.sampled_from(("id", "name", "data", "authorization")), JSON), max_size=3))
 def test_any_endpoint_is_read_or_refused(items: list[Any]) -> None:
     """Fields that are missing, null or of another kind: a connection with what there is, or an answer to ask again."""
-    for one in read(items, _Endpoint) or ():
-        connection = _connection("contoso", "Shop", one)
-        assert len(connection.application) in {0, 36}
-        assert connection.created is None or connection.created.tzinfo is not None
+    for one in read(items, Endpoint) or ():
+        found = connection("contoso", "Shop", one)
+        assert len(found.application) in {0, 36}
+        assert found.created is None or found.created.tzinfo is not None
 
 
 @given(
