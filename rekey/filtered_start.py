@@ -3,9 +3,9 @@
 The oldest versions come first: asking again and again goes through all that match, for what was rotated is young.
 """
 
-import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,7 +15,8 @@ from rekey.clients import Clients
 from rekey.model import Reason, RotationRequest
 from rekey.model.request import JUDGED
 from rekey.operator_requests import bad_input, requester, shown
-from rekey.starting import DurableClient, is_busy, start_rotation
+from rekey.starting import DurableClient, start_rotation
+from rekey.starting_many import Start, outcomes, read_flag, read_limit
 
 if TYPE_CHECKING:
     from rekey.inventory import Item
@@ -25,15 +26,7 @@ MOST = 100
 """Rotations of one request, which start at once: a third of what Key Vault takes in ten seconds."""
 MANY = 10
 """More than so many are told in digests: the mail service takes a hundred mails an hour."""
-AT_ONCE = 16
-"""Questions to the durable engine."""
-EXPECTED = {
-    "filter": "an object with vaults, tags, kind, at least one",
-    "limit": f"a whole number from 1 to {MOST}: at most so many are started",
-    "reason": f"one of {', '.join(Reason)}",
-    "dry_run": "true or false",
-    "digest": "true or false",
-}
+FIELDS = ("filter", "limit", "reason", "dry_run", "digest")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,24 +56,17 @@ def read(payload: dict[str, Any], caller: str, clients: Clients) -> Chosen:
     from rekey import inventory_filter
 
     for field in payload:
-        if field not in EXPECTED:
-            raise bad_input(field[:100], "unknown beside filter", ", ".join(EXPECTED))
-    if "limit" not in payload:
-        raise bad_input("limit", "missing", EXPECTED["limit"])
-    limit, dry_run = payload["limit"], payload.get("dry_run", False)
-    if type(limit) is not int or not 1 <= limit <= MOST:
-        raise bad_input("limit", f"got {shown(limit)}", EXPECTED["limit"])
-    for field in ("dry_run", "digest"):
-        if field in payload and type(payload[field]) is not bool:
-            raise bad_input(field, f"got {shown(payload[field])}", EXPECTED[field])
+        if field not in FIELDS:
+            raise bad_input(field[:100], "unknown beside filter", ", ".join(FIELDS))
+    limit, dry_run, digest = read_limit(payload, MOST), read_flag(payload, "dry_run"), read_flag(payload, "digest")
     if payload.get("reason", Reason.MANUAL) not in list(Reason):
-        raise bad_input("reason", f"got {shown(payload['reason'])}", EXPECTED["reason"])
+        raise bad_input("reason", f"got {shown(payload['reason'])}", f"one of {', '.join(Reason)}")
     return Chosen(
         wanted=inventory_filter.of_body(payload["filter"], clients.settings),
         limit=limit,
         reason=Reason(payload.get("reason", Reason.MANUAL)),
-        dry_run=dry_run,
-        digest=payload.get("digest"),
+        dry_run=bool(dry_run),
+        digest=digest,
         requested_by=requester(caller),
     )
 
@@ -110,26 +96,16 @@ def _meant(item: "Item", chosen: Chosen) -> bool:
     return may_start and chosen.wanted.matches(item) and (item.is_due or chosen.reason not in JUDGED)
 
 
-async def _each(client: DurableClient, items: Iterable["Item"], chosen: Chosen) -> list[dict[str, Any]]:
-    limit = asyncio.Semaphore(AT_ONCE)
-    items = tuple(items)
-
-    async def one(item: "Item") -> dict[str, Any]:
-        async with limit:
-            outcome = await _outcome(client, chosen.request(item, len(items)), dry_run=chosen.dry_run)
-        instance = names.instance_id(item.vault, item.secret)
-        return {"vault": item.vault, "secret": item.secret, "instance": instance, "outcome": outcome}
-
-    return list(await asyncio.gather(*map(one, items)))
-
-
-async def _outcome(client: DurableClient, request: RotationRequest, *, dry_run: bool) -> str:
-    """One that can't be started doesn't stop the others: asking again starts it."""
-    try:
-        if dry_run:
-            busy = await is_busy(client, names.instance_id(request.vault, request.secret))
-            return "running" if busy else "would-start"
-        _, just_now = await start_rotation(client, request)
-    except Exception:  # noqa: BLE001 - the engine's errors have no common class, and may quote the input
-        return "not-started"
-    return "started" if just_now else "running"
+async def _each(client: DurableClient, items: Sequence["Item"], chosen: Chosen) -> list[dict[str, Any]]:
+    starts = [
+        Start(
+            names.instance_id(item.vault, item.secret),
+            partial(start_rotation, client, chosen.request(item, len(items))),
+        )
+        for item in items
+    ]
+    found = await outcomes(client, starts, dry_run=chosen.dry_run)
+    return [
+        {"vault": item.vault, "secret": item.secret, "instance": start.instance, "outcome": outcome}
+        for item, start, outcome in zip(items, starts, found, strict=True)
+    ]

@@ -1,5 +1,6 @@
 """What operators send to the operator API, checked field by field, and how it says that something can't be used."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -37,16 +38,21 @@ def read_object(body: bytes, expected: str) -> dict[str, Any]:
 
 def read_one(payload: dict[str, Any], caller: str) -> RotationRequest:
     """Return the one rotation a body asks for, names in lower case; who asks is `caller`, whatever the body says."""
-    try:
-        request = RotationRequest.parse(payload)
-    except ValueError as error:
-        raise RefusedError(400, "bad-input", str(error), str(error).partition(":")[0]) from None
+    request = parsed(RotationRequest.parse, payload)
     return msgspec.structs.replace(
         request,
         vault=request.vault.strip().lower(),
         secret=request.secret.strip().lower(),
         requested_by=requester(caller),
     )
+
+
+def parsed[T](parse: Callable[[object], T], payload: dict[str, Any]) -> T:
+    """Return what `parse` makes of a body; its ValueError, which names the field, becomes the answer."""
+    try:
+        return parse(payload)
+    except ValueError as error:
+        raise RefusedError(400, "bad-input", str(error), str(error).partition(":")[0]) from None
 
 
 def requester(caller: str) -> str:
