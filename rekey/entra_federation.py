@@ -6,8 +6,9 @@ import msgspec
 
 from rekey.arm_id import ArmId
 from rekey.connections.found import FederatedCredential, Principal, Standing
-from rekey.entra_graph import EntraGraph, graph_translated
+from rekey.entra_graph import EntraGraph
 from rekey.errors import InputError, PermanentError
+from rekey.graph_errors import graph_translated
 
 if TYPE_CHECKING:
     from msgraph.generated.applications.item.federated_identity_credentials import (

@@ -1,8 +1,6 @@
 """What Microsoft Graph says about an application and its passwords, and what its errors mean."""
 
-import contextlib
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -10,8 +8,9 @@ from uuid import UUID
 import msgspec
 
 from rekey import service_time
-from rekey.azure_errors import malformed, of_status, retry_after
-from rekey.errors import NotYetError, PermanentError, RekeyError, UnclearError
+from rekey.caller import Caller
+from rekey.errors import NotYetError, PermanentError, UnclearError
+from rekey.graph_errors import graph_translated
 from rekey.ports import NewCredential
 from rekey.secret_value import SecretValue
 
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from msgraph.generated.models.application import Application as GraphApplication
     from msgraph.generated.models.password_credential import PasswordCredential
     from msgraph.graph_service_client import GraphServiceClient
-
-CONFLICT_PAUSE = 5.0
-"""Seconds after Directory_ConcurrencyViolation: "wait briefly and retry", says the service."""
 
 NO_PERSONAL_ACCOUNTS = frozenset({"AzureADMyOrg", "AzureADMultipleOrgs", ""})
 ROOM_FOR_PERSONAL_ACCOUNTS = 2
@@ -86,6 +82,19 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     def labelled(self, label: str) -> tuple[Password, ...]:
         """Return the passwords that carry `label`."""
         return tuple(p for p in self.passwords if p.label == label)
+
+    def writable_by(self, me: Caller) -> bool:
+        """Tell whether the app's identity may give it credentials."""
+        return me.object_id in self.owners or "Application.ReadWrite.All" in me.app_roles
+
+    def require_writable(self, me: Caller, client_id: str) -> None:
+        """Refuse one that the app's identity doesn't own: PermanentError with the command that makes it an owner."""
+        if not self.writable_by(me):
+            raise PermanentError(
+                "not-owner",
+                f"the app's identity {me.object_id} doesn't own application {client_id}",
+                f"az ad app owner add --id {client_id} --owner-object-id {me.object_id}",
+            )
 
 
 class EntraGraph:
@@ -199,63 +208,3 @@ def _rule(restriction: Any) -> "PasswordRule":
         longest=restriction.max_lifetime,
         after=restriction.restrict_for_apps_created_after_date_time,
     )
-
-
-@contextlib.contextmanager
-def graph_translated(where: str, *, repeatable: bool = True) -> Iterator[None]:
-    """Turn what kiota raises into Rekey's errors about `where`; a write that isn't `repeatable` may have happened."""
-    import httpx
-    from kiota_abstractions.api_error import APIError
-
-    found: RekeyError
-    try:
-        yield
-    except APIError as error:
-        found = _of_graph(error, where, repeatable=repeatable)
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
-        found = NotYetError("unreachable", f"Microsoft Graph, {where}: no connection")
-    except httpx.HTTPError as error:
-        lost = f"Microsoft Graph, {where}: the answer was lost ({type(error).__name__})"
-        found = NotYetError("unreachable", lost) if repeatable else UnclearError("answer-lost", lost)
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        found = malformed(f"Microsoft Graph, {where}", repeatable=repeatable)
-    else:
-        return
-    raise found from None
-
-
-def _of_graph(error: Any, where: str, *, repeatable: bool) -> RekeyError:
-    import httpx
-
-    status = error.response_status_code or 0
-    main = getattr(error, "error", None)
-    code, message = getattr(main, "code", None) or "", getattr(main, "message", None) or ""
-    said = f"Microsoft Graph, {where}: HTTP {status} {code}"
-    if code == "Directory_ConcurrencyViolation" or (status == 409 and not code):
-        return NotYetError("concurrent-change", said, CONFLICT_PAUSE)
-    if "No password credential found" in message:
-        return PermanentError("no-such-password", said)
-    if status == 403:
-        return PermanentError("forbidden", said, GRANT)
-    if status == 404:
-        return PermanentError("no-application", said, "Check azureADAppId or rekey-credential in the secret's tags.")
-    if code == "CredentialInvalidLifetimeAsPerAppPolicy":
-        return PermanentError("lifetime-forbidden", said, "Shorten rekey-lifetime: the tenant's policy caps it.")
-    if code.startswith("CredentialTypeNotAllowed"):
-        return PermanentError("passwords-forbidden", said, "The tenant's app management policy forbids new passwords.")
-    if "credential" in message.lower() and ("limit" in message.lower() or "maximum" in message.lower()):
-        return PermanentError("no-room", said, "Remove a password of this application that nobody uses.")
-    headers = httpx.Headers(error.response_headers or {})
-    return of_status(
-        status,
-        f"Microsoft Graph, {where}",
-        repeatable=repeatable,
-        service_code=code,
-        retry_after=retry_after(headers),
-    )
-
-
-GRANT = (
-    "Grant the app's identity Application.ReadWrite.OwnedBy and make it an owner: "
-    "az ad app owner add --id <client id> --owner-object-id <the identity's object id>"
-)

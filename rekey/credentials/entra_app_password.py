@@ -14,8 +14,10 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from rekey import names
 from rekey.azure_errors import of_status, retry_after, translated
 from rekey.clients import Clients
-from rekey.entra_graph import GRANT, Application, EntraGraph, Password
+from rekey.entra_advice import advice
+from rekey.entra_graph import Application, EntraGraph, Password
 from rekey.errors import InputError, NotYetError, PermanentError, ScopeError
+from rekey.graph_errors import GRANT
 from rekey.model import Facts, Rotation
 from rekey.nightly_settings import GRAPH_WRITES
 from rekey.ports import Held, Holdings, NewCredential, Past, Permission, Turn
@@ -66,7 +68,7 @@ class EntraAppPassword:
         return Holdings(
             target=target,
             object_id=application.object_id,
-            owned=await self._may_write(application),
+            owned=application.writable_by(await self._clients.caller("graph")),
             answered=application.answered,
             credentials=tuple(
                 Held(key_id=p.key_id, label=p.label, created=p.start, expires=p.end) for p in application.passwords
@@ -80,7 +82,7 @@ class EntraAppPassword:
     async def inspect(self, rotation: Rotation, past: Past) -> Facts:
         """Check ownership, room and the tenant's policy; find out which password the current version holds."""
         application = await self._application(rotation)
-        await self._require_ownership(rotation, application)
+        application.require_writable(await self._clients.caller("graph"), rotation.policy.credential.target)
         if application.room() == 0:
             raise PermanentError(
                 "no-room",
@@ -157,21 +159,6 @@ class EntraAppPassword:
     async def _application(self, rotation: Rotation) -> Application:
         return await self._graph().application(rotation.policy.credential.target)
 
-    async def _may_write(self, application: Application) -> bool:
-        me = await self._clients.caller("graph")
-        return me.object_id in application.owners or "Application.ReadWrite.All" in me.app_roles
-
-    async def _require_ownership(self, rotation: Rotation, application: Application) -> None:
-        if await self._may_write(application):
-            return
-        me = await self._clients.caller("graph")
-        client_id = rotation.policy.credential.target
-        raise PermanentError(
-            "not-owner",
-            f"the app's identity {me.object_id} doesn't own application {client_id}",
-            f"az ad app owner add --id {client_id} --owner-object-id {me.object_id}",
-        )
-
     async def _longest(self, application: Application) -> tuple[datetime | None, str]:
         try:
             rules = await self._clients.remember("password-rules", POLICY_REMEMBERED, self._graph().password_rules)
@@ -219,7 +206,9 @@ def _judge_sign_in(response: AsyncHttpResponse) -> None:
         raise NotYetError("not-known-yet", "Entra doesn't know the new password everywhere yet (AADSTS7000215)")
     code = f"AADSTS{codes[0]}" if codes else ""
     if response.status_code in {400, 401} and code:
-        raise PermanentError("sign-in-refused", f"Entra refuses the new password: {code}", f"Look {code} up.")
+        known = advice(code)
+        what_to_do = f"{known.means}. {known.what_to_do}" if known else f"Look {code} up."
+        raise PermanentError("sign-in-refused", f"Entra refuses the new password: {code}", what_to_do)
     raise of_status(
         response.status_code, "Entra token endpoint", service_code=code, retry_after=retry_after(response.headers)
     )

@@ -24,8 +24,9 @@ from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 
 from rekey.azure_devops_endpoints import GRANT, ServiceEndpoints
 from rekey.azure_errors import of_sdk, of_status, retry_after, translated
-from rekey.entra_graph import EntraGraph, _password, graph_translated
+from rekey.entra_graph import EntraGraph, _password
 from rekey.errors import NotYetError, PermanentError, RekeyError, UnclearError
+from rekey.graph_errors import graph_translated
 from rekey.secret_value import SecretValue
 from rekey.vault import Vault
 from tests.core.rogue import Behaviour, Rogue, rogue

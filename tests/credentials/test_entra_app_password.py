@@ -13,6 +13,7 @@ from rekey.errors import NotYetError, PermanentError, RekeyError, UnclearError
 from rekey.inspection import Before
 from rekey.model import Facts
 from rekey.ports import NewCredential
+from rekey.secret_value import SecretValue
 from tests.core.binding import Corpus
 from tests.core.company import Company
 from tests.credentials.any_kind import Forgotten
@@ -257,3 +258,14 @@ async def test_rotations_at_once_each_look_at_their_own_application(company: Com
     found = await asyncio.gather(*(graph.application(client_id) for client_id in asked.values()))
     assert len(asked) == 5
     assert [application.display_name for application in found] == list(asked)
+
+
+async def test_sign_in_that_is_refused_for_good_says_what_to_do(company: Company) -> None:
+    """Without a service principal no password helps: the refusal names the code, and what it means is said with it."""
+    kind, rotation = EntraAppPassword(company.clients), await company.rotation()
+    value = SecretValue(company.new_password())
+    company.application.service_principal = None
+    with pytest.raises(PermanentError, match="AADSTS7000229") as refused:
+        await kind.verify(rotation, value)
+    assert "no service principal" in refused.value.what_to_do
+    assert "az ad sp create" in refused.value.what_to_do
