@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from local.preview_federations import FEDERATION, federations
 from rekey.model import ConsumerResult, CredentialRef, Finding, Notice, NoticeKind, Reason
 from rekey.model.notice import Sighting
 from rekey.notices.render import render
@@ -194,6 +195,7 @@ def samples() -> dict[NoticeKind, Notice]:
             counts={"connections": 214, "without a key": 180, "with a key": 34},
         ),
         NoticeKind.ALERT: _ALERT,
+        NoticeKind.FEDERATION: FEDERATION,
     }
 
 
@@ -223,7 +225,7 @@ def write(folder: Path) -> list[Path]:
     """Write the HTML and the text of every sample into `folder` (created) and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, notice in (*samples().items(), *by_hand().items()):
+    for name, notice in (*samples().items(), *by_hand().items(), *federations().items()):
         mail = render(notice)
         for suffix, content in (("html", mail.html), ("txt", f"Subject: {mail.subject}\n\n{mail.text}")):
             path = folder / f"{name}.{suffix}"

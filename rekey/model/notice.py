@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from rekey.model.federation_news import FederationNews
 from rekey.model.policy import CredentialRef
 from rekey.model.rotation import ConsumerResult
 
@@ -25,6 +26,7 @@ class NoticeKind(StrEnum):
     DIGEST = "digest"
     ALERT = "alert"
     CONNECTIONS = "connections"
+    FEDERATION = "federation"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +86,9 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
     An alert is about one caller's `sighting`; `rotation_id` is its own id, `code` the rule that was hit. One that has
     none is about many in one vault, told in `findings`.
+
+    What is told of a service connection that comes to need no secret is in `federation`; `rotation_id` is the
+    federation's id, `vault` and `secret` are empty.
     """
 
     kind: NoticeKind
@@ -109,6 +114,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     counts: dict[str, int] = {}
     sighting: Sighting | None = None
+    federation: FederationNews | None = None
 
 
 class Telling(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,13 @@ from rekey.model.notice import MOST_FINDINGS
 
 MOST_OF_A_GROUP = 50
 
-URGENT = (NoticeKind.ALERT, NoticeKind.NEEDS_YOU, NoticeKind.FAILED, NoticeKind.BAD_POLICY, NoticeKind.STILL_USED)
+FEDERATION_WAITS = "federation-waits"
+"""The code of a line about a service connection that somebody has to look at."""
+
+URGENT = (
+    *(NoticeKind.ALERT, NoticeKind.NEEDS_YOU, NoticeKind.FAILED, NoticeKind.BAD_POLICY),
+    *(FEDERATION_WAITS, NoticeKind.STILL_USED),
+)
 """What somebody has to act on, the most urgent first."""
 
 _TITLES: dict[str, str] = {
@@ -17,10 +23,12 @@ _TITLES: dict[str, str] = {
     NoticeKind.NEEDS_YOU: "Needs you: the rotation waits",
     NoticeKind.FAILED: "Failed: not rotated",
     NoticeKind.BAD_POLICY: "Bad policy: not rotated until the tags are corrected",
+    FEDERATION_WAITS: "Service connections that need you",
     NoticeKind.STILL_USED: "Still used: somebody reads the old version",
     "mail-refused": "Could not be told: the mail service refuses the address",
     NoticeKind.SWITCHED: "Switched: the new credential is in the vault",
     NoticeKind.DONE: "Done: the rotation is finished",
+    NoticeKind.FEDERATION: "Service connections that are to need no secret",
     NoticeKind.STARTING: "Started: trouble is told in a mail of its own",
 }
 """News of rotations in the order in which they are read; other codes follow as they came."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from rekey.model import ConsumerResult, Finding, Notice, NoticeKind
-from rekey.notices import by_hand
+from rekey.notices import by_hand, federations
 from rekey.notices.identity import digest_id
 from rekey.notices.outbox import Waiting
 from rekey.notices.sightings import sentence, who
@@ -65,6 +65,8 @@ def _place(notice: Notice) -> int:
 
 
 def _finding(notice: Notice, before: Sequence[Notice]) -> Finding:
+    if notice.federation:
+        return federations.finding(notice)
     sentences = [*_facts(notice), *_failed(notice.consumers), *notice.remarks]
     sentences += [f"Before that: {', '.join(map(_passed, before))}."] if before else []
     return Finding(

@@ -40,7 +40,7 @@ def recipients(
     told = list(responsible)
     if kind in _FOR_THIRD_PARTIES:
         told += allowed(notify, settings)
-    if kind in _FOR_OPERATORS or not responsible:
+    if kind in {*_FOR_OPERATORS, NoticeKind.FEDERATION} or not responsible:
         told += settings.operators
     return distinct(told)
 

@@ -8,7 +8,7 @@ import jinja2
 import msgspec
 
 from rekey.model import ConsumerResult, Notice, NoticeKind, Reason
-from rekey.notices import by_hand, sightings
+from rekey.notices import by_hand, federations, sightings
 from rekey.notices.findings import groups, urgent
 from rekey.notices.wording import moment, noun, presentable, wrapped
 
@@ -70,6 +70,11 @@ def render(notice: Notice) -> Mail:
         "acknowledge_commands": by_hand.commands(shown),
         "waits_for_people": bool(by_hand.waiting(shown)),
         "contacts": by_hand.contacts(shown),
+        "tone": federations.tone(shown),
+        "lead": federations.lead(shown),
+        "what_next": federations.what_next(shown),
+        "commands": federations.commands(shown),
+        "pipelines": federations.pipelines(shown),
         "old_until": moment(shown.old_valid_until) if shown.old_valid_until else "",
     }
     html = _environment().get_template(f"{shown.kind}.html").render(words)
@@ -90,6 +95,8 @@ def _environment() -> jinja2.Environment:
 
 
 def _title(notice: Notice) -> str:
+    if notice.kind is NoticeKind.FEDERATION:
+        return federations.title(notice, LONGEST_SUBJECT - len("[Rekey] "))
     return _title_of_many(notice) if notice.kind in _DIGESTS else _title_of_one(notice)
 
 
@@ -148,6 +155,7 @@ def _facts(notice: Notice) -> list[Fact]:
         ("What happened", "" if notice.sighting else notice.message),
         ("Rule" if notice.sighting else "Code", notice.code),
         *sightings.rows(notice),
+        *federations.rows(notice),
         *counts,
     )
     return [Fact(label, value) for label, value in rows if value]

@@ -23,6 +23,7 @@ OPERATOR = "Ops@operators.example"
         (NoticeKind.RECONCILE, (OPERATOR,)),
         (NoticeKind.CONNECTIONS, (OPERATOR,)),
         (NoticeKind.ALERT, (OWNER, OPERATOR)),
+        (NoticeKind.FEDERATION, (OWNER, APP_OWNER, OPERATOR)),
     ],
 )
 def test_each_kind_goes_to_those_it_concerns(kind: NoticeKind, told: tuple[str, ...], settings: Settings) -> None:

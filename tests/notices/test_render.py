@@ -4,14 +4,18 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from local.preview_federations import federations
 from local.preview_notices import by_hand, main, samples
 from rekey.model import ConsumerResult, CredentialRef, Finding, Notice, NoticeKind
+from rekey.model.federation import Mode, PipelineUse
+from rekey.model.federation_news import FederationNews, Stage
 from rekey.model.notice import MOST_FINDINGS, Sighting
 from rekey.notices.findings import MOST_OF_A_GROUP
 from rekey.notices.render import LONGEST_SUBJECT, Mail, render
@@ -90,6 +94,16 @@ FACTS = {
         "exactly this issuer and subject",
         "python -m rekey connections",
     ),
+    NoticeKind.FEDERATION: (
+        "contoso/Web Shop/deploy",
+        "can't sign in any more, say so to the operators before Friday, 27 November 2026, 21:30 UTC",
+        "Saturday, 28 November 2026, 09:30 UTC",
+        "Azure DevOps signed in with it twice (Verify)",
+        "Shop release",
+        "execution history, last run Friday, 20 November 2026, 16:05 UTC, owner dana@contoso.example",
+        "and 3 more",
+        "python -m rekey revert 2b8e0f3c-7d41-4c0e-9b5a-6a1d2c3e4f50",
+    ),
     NoticeKind.ALERT: (
         "04b07795-8ddb-461a-bbee-02f9e1bf7b46",
         "5b0c7e9e-6b0c-4b52-9a3f-0d1f5f6a7c20",
@@ -163,7 +177,18 @@ def _everywhere(kind: NoticeKind, text: str, *, to_act: bool) -> Notice:
         ),
         counts={text: 3},
         sighting=_seen(text) if kind is NoticeKind.ALERT and not to_act else None,
+        federation=_federated(text) if kind is NoticeKind.FEDERATION else None,
     )
+
+
+def _federated(text: str) -> FederationNews:
+    names: dict[str, Any] = {field: text for field in FederationNews.__struct_fields__ if field not in _TYPED}
+    used = PipelineUse(id=text, name=text, owner=text, known_by=text)
+    return FederationNews(stage=Stage.CONVERTED, mode=Mode.SIDE_BY_SIDE, pipelines=(used,), more_pipelines=2, **names)
+
+
+_TYPED = {"stage", "mode", "soak_until", "revert_until", "changed", "pipelines", "more_pipelines"}
+"""What is no text."""
 
 
 def _seen(text: str) -> Sighting:
@@ -202,6 +227,7 @@ def test_every_mail_names_secret_application_and_facts(kind: NoticeKind) -> None
         (NoticeKind.DIGEST, "[Rekey] news: 3 secrets, 1 to act on"),
         (NoticeKind.CONNECTIONS, "[Rekey] service connections: 2 findings"),
         (NoticeKind.ALERT, "[Rekey] alert: kv-shop/shop-deploy, unexpected-reader"),
+        (NoticeKind.FEDERATION, "[Rekey] converted: contoso/Web Shop/deploy needs no secret"),
     ],
 )
 def test_subjects_say_what_happened_to_which_secret(kind: NoticeKind, subject: str) -> None:
@@ -436,7 +462,39 @@ def test_preview_writes_every_kind(tmp_path: Path, capsys: pytest.CaptureFixture
     """The preview command leaves one HTML and one text file for each kind of notice."""
     assert main([str(tmp_path / "new")]) == 0
     assert {p.name for p in (tmp_path / "new").iterdir()} == {
-        f"{name}.{suffix}" for name in (*NoticeKind, *by_hand()) for suffix in ("html", "txt")
+        f"{name}.{suffix}" for name in (*NoticeKind, *by_hand(), *federations()) for suffix in ("html", "txt")
     }
-    assert capsys.readouterr().out.count("\n") == 2 * len(NoticeKind) + 2 * len(by_hand())
+    assert capsys.readouterr().out.count("\n") == 2 * len({*NoticeKind, *by_hand(), *federations()})
     assert main([]) == 2
+
+
+def test_every_stage_of_every_way_says_what_to_do() -> None:
+    """Whatever becomes of a service connection, the mail names it, says what has happened and what is asked of whom."""
+    for name, notice in federations().items():
+        mail = render(notice)
+        news = notice.federation
+        assert news
+        for version in (_flat(mail.text), _Page(mail.html).text):
+            assert f"contoso/Web Shop/{news.connection or news.new_connection}" in version, name
+            assert notice.rotation_id in version
+        _, _, asked = mail.text.partition("WHAT TO DO\n")
+        assert asked.strip() not in {"", "--"}, name
+        decides = "python -m rekey approve" in mail.text
+        assert decides == (news.stage is Stage.APPROVE), name
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"changed": False, "proof": ""}, "Nothing was changed."),
+        ({"undone": "it signs in with its secret again"}, "is undone: it signs in with its secret again."),
+        ({"proof": "tried"}, "The new way in works and stays"),
+        ({"proof": ""}, "it could not all be undone: look at it"),
+    ],
+)
+def test_a_failure_says_what_it_left(more: dict[str, Any], said: str) -> None:
+    """Nothing, the old way again, the new way, or something that somebody has to look at."""
+    notice = federations()["federation-failed-in-place"]
+    assert notice.federation
+    failed = replace(notice, federation=replace(notice.federation, **more))
+    assert said in _flat(render(failed).text)
