@@ -1,7 +1,5 @@
 """Step preflight: the whole chain is checked before anything changes."""
 
-import asyncio
-
 from activities.blueprint import blueprint
 from activities.step import Desk, run_step
 from rekey import names
@@ -18,8 +16,6 @@ async def preflight(desk: Desk, walk: Walk) -> Facts:
     """Return what later steps need to know; PermanentError names what is missing and how to grant it."""
     from rekey import inspection
 
-    rotation, refs = walk.rotation, walk.rotation.policy.consumers
+    rotation = walk.rotation
     await desk.vault(rotation.vault).touch(rotation.secret, rotation.old_version)
-    facts = await inspection.credential(desk.clients, rotation)
-    found = await asyncio.gather(*(inspection.consumer(desk.clients, rotation, ref) for ref in refs))
-    return inspection.joined(facts, refs, found)
+    return await inspection.whole(desk.clients, rotation)

@@ -19,7 +19,7 @@ async def retire_old_credential_step(payload: dict) -> dict:
 
 async def retire(desk: Desk, walk: Walk) -> Retired:
     """Return the key ids that are gone now. The published one is never among them."""
-    rotation, kept = walk.rotation, issued_of(walk).key_id
+    rotation, kept = walk.rotation, _kept(walk)
     kind = desk.credential_kind(walk)
     labelled = await kind.labelled(rotation, names.label(desk.settings.deployment, rotation.id))
     left_over = [key for key in labelled if key not in {kept, rotation.old_key_id}]
@@ -34,3 +34,8 @@ async def retire(desk: Desk, walk: Walk) -> Retired:
         remark="" if rotation.old_key_id else (walk.facts and walk.facts.left_alone) or LEFT_ALONE,
         look_again=record is not None and record.attempts > 1,
     )
+
+
+def _kept(walk: Walk) -> str:
+    """Return the key id of the new credential; "" where nobody needs one any more."""
+    return "" if walk.facts and walk.facts.nothing_left() else issued_of(walk).key_id

@@ -183,6 +183,12 @@ def samples() -> dict[NoticeKind, Notice]:
             what_to_do="Correct rekey-lifetime and start again.",
             remarks=(),
         ),
+        NoticeKind.NOTHING_LEFT: replace(
+            _STARTING,
+            kind=NoticeKind.NOTHING_LEFT,
+            consumers=(replace(_STARTING.consumers[0], keyless="it signs in by workload identity federation"),),
+            what_to_do="Remove Rekey's tags from the newest version, or delete the secret if nobody else reads it.",
+        ),
         NoticeKind.SWEEP: _SWEEP,
         NoticeKind.RECONCILE: replace(
             _SWEEP, kind=NoticeKind.RECONCILE, findings=(_ORPHAN, _NO_END), counts={"records looked at": 88}

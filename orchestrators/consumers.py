@@ -30,12 +30,21 @@ class Consumers:
     def switch(self, walk: Walk) -> Steps[Sequence[ConsumerResult]]:
         """Tell all consumers; those that try out what others hold come after them, people come last."""
         targets = walk.facts.consumers if walk.facts else ()
-        results: dict[str, ConsumerResult] = {}
+        results = {t.uri: ConsumerResult(uri=t.uri, keyless=t.keyless) for t in targets if t.keyless}
         yield from self._switch(walk, [t for t in targets if t.when == When.WITH_OTHERS], results)
         if after := [t for t in targets if t.when == When.AFTER_OTHERS]:
             yield from self._switch(walk, after, results)
         results |= {t.uri: ConsumerResult(uri=t.uri, by_hand=True) for t in targets if t.when == When.BY_HAND}
         return [results[t.uri] for t in targets]
+
+    def asked_again(self, walk: Walk, results: Sequence[ConsumerResult]) -> Steps[Sequence[ConsumerResult]]:
+        """Before the old credential goes, give the new one to those that needed no key, if they are back on one."""
+        targets = walk.facts.keyless() if walk.facts else ()
+        if not targets:
+            return results
+        known = {r.uri: r for r in results if not r.keyless}
+        yield from self._switch(walk, targets, known)
+        return [known[r.uri] for r in results]
 
     def acknowledged(self, walk: Walk) -> Steps[None]:
         """Leave both credentials valid until everybody who had to act by hand has, or the old one's own end."""

@@ -21,11 +21,13 @@ from orchestrators.telling import Teller
 from rekey import names
 from rekey.due import grace_until
 from rekey.model import (
+    NOTHING_LEFT,
     Facts,
     Issued,
     Published,
     Question,
     Reading,
+    Reason,
     Retired,
     RotationRequest,
     Undone,
@@ -45,7 +47,10 @@ class RotationFailed(Exception):  # noqa: N818 - it says how the rotation ended
 
 @blueprint.orchestration_trigger(context_name="context", orchestration=names.ROTATE_SECRET)
 def rotate_secret(context: OrchestrationContext, payload: Any) -> Steps[Any]:
-    """Rotate one secret, or say why not: `done`, `not-due`, `superseded` or `forwarded`; RotationFailed otherwise."""
+    """Rotate one secret, or say why not; RotationFailed if it went wrong.
+
+    Ends `done`, `not-due`, `nothing-left`, `superseded` or `forwarded`.
+    """
     request = _parsed(payload)
     forwarded = yield from rotation_forwarded(context, request)
     if forwarded:
@@ -83,7 +88,10 @@ class Rotate:
         walk = Walk(rotation=reading.rotation)
         try:
             yield from self.steps.once(names.OPEN_RECORD, walk)
-            walk = yield from self.prepare(walk)
+            walk = yield from self.check(walk)
+            if walk.facts and walk.facts.nothing_left():
+                return (yield from self.stop_rotating(walk))
+            yield from self.announce(walk)
             walk = yield from self.make_and_publish(walk)
             yield from self.switch_and_retire(walk)
         except StepFailed as failure:
@@ -104,14 +112,35 @@ class Rotate:
             raise RotationFailed("; ".join(reading.bad.errors))
         return reading
 
-    def prepare(self, walk: Walk) -> Steps[Walk]:
-        """Check everything and announce it, changing nothing."""
+    def check(self, walk: Walk) -> Steps[Walk]:
+        """Check everything, changing nothing."""
         facts = decode((yield from self.steps.once(names.PREFLIGHT, walk)), Facts)
-        walk = walk.but(facts=facts, rotation=walk.rotation.knowing(facts))
         self.tell.remarks += facts.remarks
+        return walk.but(facts=facts, rotation=walk.rotation.knowing(facts))
+
+    def announce(self, walk: Walk) -> Steps[None]:
+        """Say what is going to happen."""
         self.require_no_gate(walk)
         yield from self.tell.starting(walk)
-        return walk
+
+    def stop_rotating(self, walk: Walk) -> Steps[Any]:
+        """End where every consumer signs in without a key: nothing is made; what leaked is retired all the same."""
+        if walk.rotation.reason == Reason.LEAK:
+            yield from self.retire_leaked(walk)
+        yield from self.tell.nothing_left(walk)
+        yield from self.steps.once(names.CLOSE_RECORD, walk.but(result=NOTHING_LEFT))
+        self.progress.at(names.CLOSE_RECORD, NOTHING_LEFT)
+        needless = {target.uri: target.keyless for target in walk.facts.keyless()} if walk.facts else {}
+        return {"result": NOTHING_LEFT, "rotation_id": self.rotation_id, "needs_no_key": needless}
+
+    def retire_leaked(self, walk: Walk) -> Steps[None]:
+        """Retire the leaked credential without a successor; the version keeps the value, which is refused then."""
+        left_alone = walk.facts.left_alone if walk.facts else ""
+        if walk.rotation.old_key_id is None and left_alone:
+            advice = "Find out which one leaked, and remove it at its issuer by its key id: it works until then."
+            raise StepFailed(names.RETIRE_OLD_CREDENTIAL, "key-unknown", left_alone, advice)
+        if walk.rotation.old_key_id:
+            yield from self.steps.insisted(names.RETIRE_OLD_CREDENTIAL, walk)
 
     def require_no_gate(self, walk: Walk) -> None:
         """[approval] and [window] have their place here; until they are built, a policy asking for one is refused."""
@@ -160,6 +189,7 @@ class Rotate:
         yield from self.grace.pass_by(walk, until)
         yield from self.consumers.acknowledged(walk)
         yield from self.grace.unused(walk)
+        results = yield from self.consumers.asked_again(walk, results)
         if self.grace.enabled or rotation.policy.disable_old == "at-retire":
             yield from self.steps.insisted(names.DISABLE_OLD_VERSION, walk)
         retired = decode((yield from self.steps.insisted(names.RETIRE_OLD_CREDENTIAL, walk)), Retired)

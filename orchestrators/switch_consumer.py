@@ -17,7 +17,9 @@ def switch_consumer(context: OrchestrationContext, payload: Any) -> Steps[Any]:
     """Update, then confirm; a failure is a result, for the others go on."""
     walk = decode(payload, Walk)
     try:
-        yield from attempted(context, names.UPDATE_CONSUMER, walk)
+        updated = yield from attempted(context, names.UPDATE_CONSUMER, walk)
+        if isinstance(updated, dict):  # it needs no key any more: there is nothing to confirm
+            return updated
         confirmed = yield from attempted(context, names.CONFIRM_CONSUMER, walk)
     except StepFailed as failure:
         uri = walk.target.uri if walk.target else ""

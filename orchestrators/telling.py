@@ -29,7 +29,7 @@ from rekey.model.audit import Alert
 MAIL_PATIENCE = timedelta(minutes=2)
 """How long a mail may hold up a rotation; after that it goes to the outbox."""
 
-CAN_WAIT = frozenset({NoticeKind.STARTING, NoticeKind.SWITCHED, NoticeKind.DONE})
+CAN_WAIT = frozenset({NoticeKind.STARTING, NoticeKind.SWITCHED, NoticeKind.DONE, NoticeKind.NOTHING_LEFT})
 """What merely goes as planned; of a rotation that is one of many it is told in the next digest."""
 
 
@@ -46,7 +46,7 @@ class Teller:
     def starting(self, walk: Walk) -> Steps[None]:
         """Say that the rotation begins and what it is going to do."""
         targets = walk.facts.consumers if walk.facts else ()
-        planned = [ConsumerResult(uri=t.uri, by_hand=t.when == When.BY_HAND) for t in targets]
+        planned = [ConsumerResult(uri=t.uri, by_hand=t.when == When.BY_HAND, keyless=t.keyless) for t in targets]
         yield from self._tell(walk, NoticeKind.STARTING, consumers=tuple(planned))
 
     def switched(self, walk: Walk, results: Sequence[ConsumerResult], old_valid_until: datetime) -> Steps[None]:
@@ -65,6 +65,22 @@ class Teller:
         yield from self._tell(
             walk, NoticeKind.DONE, consumers=self.dressed(results), old_valid_until=until, remarks=tuple(remarks)
         )
+
+    def nothing_left(self, walk: Walk) -> Steps[None]:
+        """Say, once per version, that no consumer needs the credential any more; after a leak that it was retired."""
+        rotation, facts = walk.rotation, walk.facts
+        consumers = [ConsumerResult(uri=t.uri, keyless=t.keyless) for t in facts.keyless()] if facts else ()
+        leaked = rotation.reason == Reason.LEAK
+        told = self._telling(
+            walk,
+            NoticeKind.NOTHING_LEFT,
+            consumers=tuple(consumers),
+            old_valid_until=None if leaked else rotation.expires,
+            message=facts.left_alone if facts else "",
+            what_to_do="Remove Rekey's tags from the newest version, or delete the secret if nobody else reads it.",
+        )
+        once = f"nothing-left {rotation.vault} {rotation.secret} {rotation.old_version}".lower()
+        yield from self._send(told if leaked else msgspec.structs.replace(told, once=once))
 
     def failed(self, walk: Walk, failure: StepFailed) -> Steps[None]:
         """Say that the rotation was given up, and what to do."""

@@ -1,21 +1,79 @@
 """Looks at a whole chain, issuer and consumers, changing nothing: what preflight and the plan share."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from rekey import names
 from rekey.clients import Clients
+from rekey.errors import PermanentError
+from rekey.federation.replaced import replaced
 from rekey.model import ConsumerRef, ConsumerTarget, Facts, Rotation
-from rekey.ports import ConsumerFacts
+from rekey.ports import ConsumerFacts, Held, Holdings
 from rekey.records import Records
 from rekey.registry import consumer_kind, credential_kind
 from rekey.secret_value import SecretValue
 from rekey.vault import Vault
 
 
+async def whole(clients: Clients, rotation: Rotation) -> Facts:
+    """Return what is to be known before anything changes; PermanentError names what is missing.
+
+    An issuer that would refuse a new credential is no obstacle if nobody needs one.
+    """
+    refs = rotation.policy.consumers
+    found = await asyncio.gather(*(consumer(clients, rotation, ref) for ref in refs))
+    issuer = left if needless(found) else credential
+    return joined(await issuer(clients, rotation), refs, found)
+
+
+def needless(found: Iterable[ConsumerFacts]) -> bool:
+    """Tell whether there are consumers and none of them needs a key any more."""
+    keyless = [bool(facts.keyless) for facts in found]
+    return bool(keyless) and all(keyless)
+
+
 async def credential(clients: Clients, rotation: Rotation) -> Facts:
     """Return what the issuer says; PermanentError names what is missing."""
     return await credential_kind(rotation.policy.credential.kind)(clients).inspect(rotation, Before(clients, rotation))
+
+
+async def left(clients: Clients, rotation: Rotation) -> Facts:
+    """Return which credential of a secret that nobody needs any more is left at the issuer, as far as is proved."""
+    kind = credential_kind(rotation.policy.credential.kind)(clients)
+    holdings = await kind.holdings(rotation.policy.credential.target)
+    key_id = rotation.tagged_key_id
+    recorded = await Before(clients, rotation).recorded_key()
+    proved = is_proved(rotation, holdings, recorded, clients.settings.deployment)
+    others = [held for held in holdings.credentials if held.key_id != key_id or not proved]
+    return Facts(
+        object_id=holdings.object_id,
+        display_name="",
+        old_key_id=key_id if proved else None,
+        left_alone=not_proved(others) if not proved else "",
+    )
+
+
+def is_proved(rotation: Rotation, holdings: Holdings, recorded: str | None, deployment: str) -> bool:
+    """Tell whether the version holds the credential that its tags name: the issuer's label or the record agrees.
+
+    Tags are written by others.
+    """
+    if rotation.tagged_key_id is None:
+        return False
+    label = names.label(deployment, rotation.tagged_rotation_id or "none")
+    labelled = any((held.key_id, held.label) == (rotation.tagged_key_id, label) for held in holdings.credentials)
+    return labelled or recorded == rotation.tagged_key_id
+
+
+def not_proved(others: Sequence[Held]) -> str:
+    """Return what is told where it isn't known which credential is the secret's own."""
+    if not others:
+        return "The issuer has no credential any more."
+    ends = max(held.expires for held in others)
+    many = f"{len(others)} credentials, made by hand or by others, are" if len(others) > 1 else "1 credential is"
+    return f"Which credential it holds can't be proved: {many} left alone, the last works until {ends:%Y-%m-%d}."
 
 
 class Before:
@@ -41,8 +99,14 @@ class Before:
 
 
 async def consumer(clients: Clients, rotation: Rotation, ref: ConsumerRef) -> ConsumerFacts:
-    """Return what a consumer says; PermanentError names what is missing."""
-    return await consumer_kind(ref.kind)(clients).inspect(rotation, ref.uri)
+    """Return what a consumer says; PermanentError names what is missing, unless Rekey itself saw it off."""
+    try:
+        return await consumer_kind(ref.kind)(clients).inspect(rotation, ref.uri)
+    except PermanentError as error:
+        gone = await replaced(clients, ref.uri) if error.code == "no-connection" else None
+        if gone is None:
+            raise
+        return gone
 
 
 def joined(facts: Facts, refs: Sequence[ConsumerRef], found: Sequence[ConsumerFacts]) -> Facts:
@@ -50,8 +114,16 @@ def joined(facts: Facts, refs: Sequence[ConsumerRef], found: Sequence[ConsumerFa
     return msgspec.structs.replace(
         facts,
         consumers=tuple(
-            ConsumerTarget(r.kind, r.uri, f.object_id, consumer_kind(r.kind).when, f.third_parties)
+            ConsumerTarget(r.kind, r.uri, f.object_id, consumer_kind(r.kind).when, f.third_parties, f.keyless)
             for r, f in zip(refs, found, strict=True)
         ),
-        remarks=facts.remarks + tuple(remark for f in found for remark in f.remarks),
+        remarks=(*facts.remarks, *(remark for f in found for remark in f.remarks), *_skipped(refs, found)),
     )
+
+
+def _skipped(refs: Sequence[ConsumerRef], found: Sequence[ConsumerFacts]) -> Iterable[str]:
+    """Say which of several consumers are left out; of a secret that nobody needs, its own notice tells all of them."""
+    if not needless(found):
+        for ref, facts in zip(refs, found, strict=True):
+            if facts.keyless:
+                yield f"{ref.uri} needs no key any more and is left as it is: {facts.keyless}. Remove it from the tags."

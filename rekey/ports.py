@@ -58,12 +58,14 @@ class Holdings(msgspec.Struct, frozen=True, kw_only=True):
 class ConsumerFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What preflight learns of a consumer: the service's own id of the object, and what the reader should know.
 
-    `third_parties` are the mail addresses of those who have to act by hand.
+    `third_parties` are the mail addresses of those who have to act by hand. `keyless` says why it needs no key any
+    more, so that it is left alone; "" if it needs one.
     """
 
     object_id: str
     remarks: tuple[str, ...] = ()
     third_parties: tuple[str, ...] = ()
+    keyless: str = ""
 
 
 class Past(Protocol):
@@ -211,8 +213,11 @@ class ConsumerKind(Protocol):
         """Check that the consumer exists and may be edited, changing nothing; PermanentError names what is missing."""
         ...
 
-    async def update(self, rotation: Rotation, target: ConsumerTarget, handover: Handover) -> None:
-        """Read, merge and write back the whole object with the new value. The caller holds the object's lease."""
+    async def update(self, rotation: Rotation, target: ConsumerTarget, handover: Handover) -> str | None:
+        """Read, merge and write back the whole object with the new value. The caller holds the object's lease.
+
+        Of a consumer that needs no key any more nothing is written: return why, and it is not confirmed either.
+        """
         ...
 
     async def confirm(self, rotation: Rotation, target: ConsumerTarget, handover: Handover) -> str:

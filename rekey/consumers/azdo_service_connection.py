@@ -6,6 +6,7 @@ data source TestConnection, which makes Azure DevOps itself sign in: what the po
 """
 
 import re
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from rekey.azdo_uri import Form, Place, bound, parsed
@@ -14,9 +15,13 @@ from rekey.clients import Clients
 from rekey.errors import NotYetError, PermanentError
 from rekey.model import ConsumerTarget, Rotation, When
 from rekey.ports import ConsumerFacts, Handover, Permission
-from rekey.settings import Settings
+from rekey.settings import GUID, Settings
 
 SCHEME = "azdo-service-connection"
+_KEYLESS = {
+    "workloadidentityfederation": "it signs in by workload identity federation",
+    "managedserviceidentity": "it signs in with the managed identity of its agents",
+}
 FORM = Form(SCHEME, "service connection", f"{SCHEME}://<organization>/<project>/<connection name>")
 
 
@@ -43,23 +48,31 @@ class AzdoServiceConnection:
         endpoint = await organization.named(place.project, place.name)
         if endpoint is None:
             raise PermanentError("no-connection", f"there is no {uri} that the app's identity can see", GRANT)
+        if keyless := _keyless(rotation, endpoint):
+            return ConsumerFacts(object_id=f"{endpoint['id']}", keyless=keyless)
         _require_key_of(rotation, uri, endpoint)
         if not await organization.may_administer(_project_id(endpoint, place), endpoint["id"]):
             raise PermanentError("not-administrator", f"the app's identity may not administer {uri}", GRANT)
         return ConsumerFacts(object_id=f"{endpoint['id']}")
 
-    async def update(self, rotation: Rotation, target: ConsumerTarget, handover: Handover) -> None:
-        """Read the connection, set the key, write the whole object back, compare what must not have changed."""
+    async def update(self, rotation: Rotation, target: ConsumerTarget, handover: Handover) -> str | None:
+        """Read the connection, set the key, write the whole object back, compare what must not have changed.
+
+        One that became federated meanwhile is left alone: return why.
+        """
         place = parsed(target.uri, FORM)
         organization = self._organization(place)
         endpoint = await organization.endpoint(place.project, target.object_id)
         if endpoint is None:
             raise PermanentError("no-connection", f"{target.uri} was deleted meanwhile", "Remove it from the tags.")
+        if keyless := _keyless(rotation, endpoint):
+            return keyless
         _require_key_of(rotation, target.uri, endpoint)
         authorization = endpoint["authorization"]
         parameters = {**authorization["parameters"], "serviceprincipalkey": (await handover.value()).reveal()}
         changed = {**endpoint, "authorization": {**authorization, "parameters": parameters}}
         _require_same(endpoint, await organization.update(changed), target.uri)
+        return None
 
     async def confirm(
         self,
@@ -85,6 +98,23 @@ def _project_id(endpoint: dict[str, Any], place: Place) -> str:
         if str(reference.get("name", "")).lower() == place.project.lower():
             return str(reference.get("id"))
     raise NotYetError("malformed-answer", f"{place.uri}: the service named no reference to its own project")
+
+
+def _keyless(rotation: Rotation, endpoint: dict[str, Any]) -> str:
+    """Return why the connection needs no key any more, "" if it needs one or never could have had this one."""
+    way = _KEYLESS.get(str((endpoint.get("authorization") or {}).get("scheme", "")).lower(), "")
+    if not way or not GUID.fullmatch(rotation.policy.credential.target):  # a connection holds keys of applications only
+        return ""
+    until = _date((endpoint.get("data") or {}).get("revertSchemeDeadline"))
+    return f"{way}; until {until:%Y-%m-%d %H:%M} UTC it can be converted back" if until else way
+
+
+def _date(text: object) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found and found.tzinfo else found
 
 
 def _require_key_of(rotation: Rotation, uri: str, endpoint: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from rekey.model.outcome import Ok, Outcome, Permanent, RetryAfter, Unclear
 from rekey.model.policy import ConsumerRef, CredentialRef, Policy, Span
 from rekey.model.request import EXPECTED, Question, Reason, RotationRequest
 from rekey.model.rotation import (
+    NOTHING_LEFT,
     BadPolicy,
     ConsumerResult,
     ConsumerTarget,
@@ -28,6 +29,7 @@ from rekey.model.wire import decode, encode
 
 __all__ = [
     "EXPECTED",
+    "NOTHING_LEFT",
     "NOT_ACKNOWLEDGED",
     "BadPolicy",
     "ConsumerRef",

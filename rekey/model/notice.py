@@ -21,6 +21,7 @@ class NoticeKind(StrEnum):
     NEEDS_YOU = "needs-you"
     STILL_USED = "still-used"
     BAD_POLICY = "bad-policy"
+    NOTHING_LEFT = "nothing-left"
     SWEEP = "sweep"
     RECONCILE = "reconcile"
     DIGEST = "digest"

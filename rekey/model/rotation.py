@@ -55,6 +55,10 @@ class Rotation(msgspec.Struct, frozen=True, kw_only=True):
         return self.expires if self.expires and self.expires > self.started else week
 
 
+NOTHING_LEFT = "nothing-left"
+"""How a rotation ends whose consumers all need no key any more."""
+
+
 class When(StrEnum):
     """When a consumer gets its turn."""
 
@@ -69,6 +73,7 @@ class ConsumerTarget(msgspec.Struct, frozen=True):
     """One consumer after preflight: `object_id` is the service's own id of the object, which its lease is taken for.
 
     `third_parties` are the mail addresses of those who have to act by hand: they are told of this consumer alone.
+    `keyless` says why it needs no key any more, "" if it needs one.
     """
 
     kind: str
@@ -76,6 +81,7 @@ class ConsumerTarget(msgspec.Struct, frozen=True):
     object_id: str
     when: When = When.WITH_OTHERS
     third_parties: tuple[str, ...] = ()
+    keyless: str = ""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +103,14 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     def by_hand(self) -> tuple[ConsumerTarget, ...]:
         """Return the consumers for which somebody has to act."""
         return tuple(target for target in self.consumers if target.when == When.BY_HAND)
+
+    def keyless(self) -> tuple[ConsumerTarget, ...]:
+        """Return the consumers that need no key any more."""
+        return tuple(target for target in self.consumers if target.keyless)
+
+    def nothing_left(self) -> bool:
+        """Tell whether nobody who is known needs the credential any more; a secret without consumers has readers."""
+        return bool(self.consumers) and len(self.keyless()) == len(self.consumers)
 
 
 class BadPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,11 +180,15 @@ class Undone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConsumerResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one consumer: how it was confirmed, or the failure, or that somebody has to act (`by_hand`)."""
+    """What became of one consumer: how it was confirmed, or the failure, or that somebody has to act (`by_hand`).
+
+    `keyless` says why it was left as it is.
+    """
 
     uri: str
     by_hand: bool = False
     confirmed_by: str = ""
+    keyless: str = ""
     code: str = ""
     message: str = ""
     what_to_do: str = ""

@@ -28,6 +28,7 @@ _TITLES: dict[str, str] = {
     "mail-refused": "Could not be told: the mail service refuses the address",
     NoticeKind.SWITCHED: "Switched: the new credential is in the vault",
     NoticeKind.DONE: "Done: the rotation is finished",
+    NoticeKind.NOTHING_LEFT: "Nothing left to rotate: no consumer needs a key any more",
     NoticeKind.FEDERATION: "Service connections that are to need no secret",
     NoticeKind.STARTING: "Started: trouble is told in a mail of its own",
 }

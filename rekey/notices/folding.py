@@ -67,7 +67,7 @@ def _place(notice: Notice) -> int:
 def _finding(notice: Notice, before: Sequence[Notice]) -> Finding:
     if notice.federation:
         return federations.finding(notice)
-    sentences = [*_facts(notice), *_failed(notice.consumers), *notice.remarks]
+    sentences = [*_facts(notice), *_failed(notice.consumers), *_keyless(notice), *notice.remarks]
     sentences += [f"Before that: {', '.join(map(_passed, before))}."] if before else []
     return Finding(
         code=notice.kind,
@@ -98,6 +98,12 @@ def _facts(notice: Notice) -> list[str]:
 
 def _failed(consumers: Sequence[ConsumerResult]) -> list[str]:
     return [f"{c.uri} failed ({c.code}): {c.message}" for c in consumers if c.code]
+
+
+def _keyless(notice: Notice) -> list[str]:
+    if notice.kind is not NoticeKind.NOTHING_LEFT:
+        return []
+    return [f"{c.uri} needs no key any more: {c.keyless}." for c in notice.consumers if c.keyless]
 
 
 def _advice(notice: Notice) -> str:

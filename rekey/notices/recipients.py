@@ -9,7 +9,9 @@ from rekey.model import NoticeKind
 from rekey.settings import Settings
 
 _FOR_THIRD_PARTIES = frozenset({NoticeKind.SWITCHED})
-_FOR_OPERATORS = frozenset({NoticeKind.NEEDS_YOU, NoticeKind.FAILED, NoticeKind.BAD_POLICY, NoticeKind.ALERT})
+_FOR_OPERATORS = frozenset(
+    {NoticeKind.NEEDS_YOU, NoticeKind.FAILED, NoticeKind.BAD_POLICY, NoticeKind.NOTHING_LEFT, NoticeKind.ALERT}
+)
 _FOR_OWNERS_OF_THE_SECRET = frozenset({NoticeKind.ALERT})
 _FOR_OPERATORS_ALONE = frozenset({NoticeKind.SWEEP, NoticeKind.RECONCILE, NoticeKind.CONNECTIONS})
 

@@ -25,6 +25,7 @@ _SUBJECTS = {
     NoticeKind.NEEDS_YOU: "needs you: {name}",
     NoticeKind.STILL_USED: "still used: the old {noun} of {name}",
     NoticeKind.BAD_POLICY: "bad policy: {name} is not rotated until its tags are corrected",
+    NoticeKind.NOTHING_LEFT: "nothing left to rotate: {name}",
     NoticeKind.ALERT: "alert: {name}",
 }
 _DIGESTS = frozenset({NoticeKind.SWEEP, NoticeKind.RECONCILE, NoticeKind.DIGEST, NoticeKind.CONNECTIONS})
@@ -173,6 +174,8 @@ def _state(consumer: ConsumerResult, kind: NoticeKind) -> str:
         return f"failed ({consumer.code}): {consumer.message}"
     if consumer.confirmed_by:
         return f"confirmed by: {consumer.confirmed_by}"
+    if consumer.keyless:
+        return f"needs no key any more: {consumer.keyless}"
     if consumer.by_hand:
         return by_hand.state(kind)
     return "will be updated" if kind is NoticeKind.STARTING else "not confirmed"

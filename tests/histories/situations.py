@@ -24,7 +24,7 @@ from rekey.model import (
     encode,
 )
 from tests.orchestrators.engine import BEGIN, Engine
-from tests.orchestrators.scripts import BUSY, DIES, INSTANCE, LOST, NEW, READER, REFUSED, World, for_ever
+from tests.orchestrators.scripts import BUSY, DIES, FEDERATED, INSTANCE, LOST, NEW, READER, REFUSED, World, for_ever
 
 THROTTLED = RetryAfter("throttled", "too many requests", 42.0)
 NOT_YET = RetryAfter("not-yet", "a new password is refused until every replica knows it", 5.0)
@@ -138,6 +138,16 @@ def _refused(after: timedelta, *, noted: bool = True, by_hand: timedelta | None 
     return world
 
 
+def _keyless(keyless: int = 0) -> World:
+    """Let the first of two consumers need no key when it is its turn; `keyless`: that was known before."""
+    world = World(consumers=2, keyless=keyless)
+    needs_none = Ok(encode(ConsumerResult(uri="toy://place/0", keyless=FEDERATED)))
+    world.judge = lambda name, payload: (
+        needs_none if name == names.UPDATE_CONSUMER and payload["target"]["uri"] == needs_none.value["uri"] else None
+    )
+    return world
+
+
 BAD_INPUT = {"vault": "kv-shop", "secret": "Deploy", "reason": "fun"}
 
 
@@ -186,6 +196,13 @@ ROTATIONS: dict[str, Situation] = {
     "bad-policy-told-later": _rotation(lambda: _bad_tags().says(names.NOTIFY_OWNERS, REFUSED)),
     "policy-unread": _rotation(lambda: World().says(names.READ_POLICY, REFUSED)),
     "gate-not-built": _rotation(lambda: _with(approval=True)),
+    # Consumers that need no key any more.
+    "nothing-left": _rotation(lambda: World(keyless=1)),
+    "nothing-left-leak": _rotation(lambda: World(keyless=1, reason="leak")),
+    "nothing-left-key-unknown": _rotation(lambda: World(keyless=1, reason="leak", left_alone=LEFT_ALONE)),
+    "keyless-skipped": _rotation(lambda: _keyless(keyless=1)),
+    "keyless-meanwhile": _rotation(_keyless),
+    "keyless-no-more": _rotation(lambda: World(consumers=2, keyless=1)),
     # Trouble that passes.
     "busy-everywhere": _rotation(lambda: _everything(BUSY)),
     "lost-answers-everywhere": _rotation(lambda: _everything(LOST)),

@@ -70,6 +70,12 @@ FACTS = {
         "enabled again, so that nothing stands still, until Saturday, 28 November 2026, 09:30 UTC",
         "let them read the secret without a version",
     ),
+    NoticeKind.NOTHING_LEFT: (
+        "needs no key any more: it signs in by workload identity federation",
+        "works until Sunday, 20 December 2026, 09:30 UTC",
+        "Remove Rekey's tags from the newest version",
+        "it removes the last one by itself once the way back is closed",
+    ),
     NoticeKind.SWEEP: (
         "12",
         "no-expiry (2)",

@@ -49,6 +49,7 @@ OWNER = "owner@contoso.example"
 PARTNER = "partner@contoso.example"
 OLD_KEY = "old-key"
 NEW = "version-2"
+FEDERATED = "it signs in by workload identity federation"
 READER = Refusal(app_id="app-shop", object_id="oid-shop", at=BEGIN + timedelta(hours=1))
 
 ORCHESTRATORS = {
@@ -83,6 +84,10 @@ class World:
     reason: str = "event"
     whens: tuple[When, ...] = ()
     """When each consumer gets its turn; with the others where nothing is said."""
+    keyless: int = 0
+    """How many of the consumers, from the first, need no key any more."""
+    left_alone: str = ""
+    """Why it isn't known which credential the old version holds."""
     acknowledged_after: timedelta | None = None
     """When those who act by hand are on the record as acknowledged."""
     refused_after: timedelta | None = None
@@ -128,7 +133,8 @@ class World:
             names.PREFLIGHT: lambda: Facts(
                 object_id="object",
                 display_name="Shop",
-                old_key_id=OLD_KEY,
+                old_key_id=None if self.left_alone else OLD_KEY,
+                left_alone=self.left_alone,
                 consumers=self._targets(),
             ),
             names.NOTIFY_OWNERS: lambda: Told(kind=NoticeKind(payload["notice"]["kind"]), accepted=(OWNER,)),
@@ -146,8 +152,15 @@ class World:
         refs = self.policy.consumers
         whens = self.whens or (When.WITH_OTHERS,) * len(refs)
         return tuple(
-            ConsumerTarget(r.kind, r.uri, f"id-{r.uri}", when, (PARTNER,) if when == When.BY_HAND else ())
-            for r, when in zip(refs, whens, strict=True)
+            ConsumerTarget(
+                r.kind,
+                r.uri,
+                f"id-{r.uri}",
+                when,
+                (PARTNER,) if when == When.BY_HAND else (),
+                FEDERATED if number < self.keyless else "",
+            )
+            for number, (r, when) in enumerate(zip(refs, whens, strict=True))
         )
 
     def _acknowledged(self, now: datetime) -> dict[str, str]:
