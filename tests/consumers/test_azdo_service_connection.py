@@ -4,11 +4,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from msgspec.structs import replace
 
 from local.azure.azuredevops_state import Endpoint, Permission
 from rekey.consumers.azdo_service_connection import AzdoServiceConnection
 from rekey.errors import NotYetError, PermanentError
-from rekey.model import ConsumerTarget, Rotation
+from rekey.model import ConsumerTarget, CredentialRef, Rotation
 from tests.consumers.contract import Forgotten, ProvingContract, Wire
 from tests.consumers.handed import Handed
 from tests.core.binding import Corpus
@@ -44,8 +45,12 @@ def _other_application(company: Company) -> None:
     endpoint(company).parameters["serviceprincipalid"] = "99999999-0000-4000-8000-000000000001"
 
 
-def _federated(company: Company) -> None:
-    endpoint(company).document["authorization"]["scheme"] = "WorkloadIdentityFederation"
+def _sign_in_by(company: Company, scheme: str) -> None:
+    endpoint(company).document["authorization"]["scheme"] = scheme
+
+
+def _personal(company: Company) -> None:
+    _sign_in_by(company, "UsernamePassword")
 
 
 def _certificate(company: Company) -> None:
@@ -77,7 +82,7 @@ class TestAzdoServiceConnection(ProvingContract):
         Forgotten(_no_rights, "no-connection", "role Administrator"),
         Forgotten(_only_user, "not-administrator", "role Administrator"),
         Forgotten(_other_application, "other-application", "Correct the secret's tags"),
-        Forgotten(_federated, "no-key-here", "Remove it from the tags"),
+        Forgotten(_personal, "no-key-here", "Remove it from the tags"),
         Forgotten(_certificate, "no-key-here", "Remove it from the tags"),
         Forgotten(_automatic, "created-automatically", "federation"),
     )
@@ -153,3 +158,38 @@ async def test_names_with_spaces_and_umlauts_reach_the_service(company: Company)
     found = await AzdoServiceConnection(company.clients).inspect(await company.rotation(), uri)
     project = company.azure.cloud.azuredevops.organizations[organization].projects["web shop"]
     assert list(project.endpoints) == [found.object_id]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "said"),
+    [("WorkloadIdentityFederation", "workload identity federation"), ("ManagedServiceIdentity", "managed identity")],
+)
+async def test_connection_without_a_secret_needs_no_key(company: Company, scheme: str, said: str) -> None:
+    """It says how it signs in now, at the first look as well as when it was converted since, and nothing is written."""
+    kind, rotation, target = await _inspected(company)
+    _sign_in_by(company, scheme)
+    before = company.state()
+    found = await kind.inspect(rotation, target.uri)
+    assert said in found.keyless
+    assert found.object_id == target.object_id
+    assert await kind.update(rotation, target, Handed("new")) == found.keyless
+    assert company.state() == before
+
+
+async def test_way_back_is_told(company: Company) -> None:
+    """One that can be converted back says until when: by then its old key is worth something."""
+    kind, rotation, target = await _inspected(company)
+    _sign_in_by(company, "WorkloadIdentityFederation")
+    endpoint(company).document["data"]["revertSchemeDeadline"] = "2030-01-08T09:30:00.1234567Z"
+    assert "until 2030-01-08 09:30 UTC" in (await kind.inspect(rotation, target.uri)).keyless
+
+
+async def test_secret_of_another_kind_never_was_its_key(company: Company) -> None:
+    """A storage key whose tags name a federated connection is a mistake, and no reason to stop rotating the key."""
+    kind, rotation, target = await _inspected(company)
+    _sign_in_by(company, "WorkloadIdentityFederation")
+    account = CredentialRef("storage-account-key", "/subscriptions/1/providers/microsoft.storage/storageaccounts/shop")
+    mistaken = replace(rotation, policy=replace(rotation.policy, credential=account))
+    with pytest.raises(PermanentError) as caught:
+        await kind.inspect(mistaken, target.uri)
+    assert caught.value.code == "no-key-here"
