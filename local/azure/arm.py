@@ -8,6 +8,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from local.azure.arm_access import Access, error
+from local.azure.arm_assignments import Authorization
+from local.azure.arm_identities import ManagedIdentities
 from local.azure.arm_logic import Workflows
 from local.azure.arm_storage import StorageAccounts
 from local.azure.arm_web import Sites
@@ -36,7 +38,7 @@ class Provider(Protocol):
         ...
 
 
-PROVIDERS: tuple[type[Provider], ...] = (StorageAccounts, Workflows, Sites)
+PROVIDERS: tuple[type[Provider], ...] = (StorageAccounts, Workflows, Sites, ManagedIdentities, Authorization)
 """In the order in which they are seeded."""
 
 

@@ -1,12 +1,15 @@
 """Knows who may do what below which scope of the simulated Azure Resource Manager, and how it says no."""
 
-import fnmatch
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from starlette.requests import Request
 
+from local.azure.arm_condition import Condition
+from local.azure.arm_roles import ROLES, covers, id_of, permission
 from local.azure.seeds import parsed
 from local.azure.wire import Caller, ServiceError
 
@@ -14,33 +17,7 @@ if TYPE_CHECKING:
     from local.azure.cloud import Cloud
 
 AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
-
-ROLES: dict[str, tuple[str, ...]] = {
-    "Reader": ("*/read",),
-    "Contributor": ("*",),
-    "Storage Account Key Operator Service Role": (
-        "Microsoft.Storage/storageAccounts/listkeys/action",
-        "Microsoft.Storage/storageAccounts/regeneratekey/action",
-    ),
-    "Storage Account Contributor": ("Microsoft.Authorization/*/read", "Microsoft.Storage/storageAccounts/*"),
-    "Logic App Contributor": (
-        "Microsoft.Authorization/*/read",
-        "Microsoft.Logic/*",
-        "Microsoft.Web/connections/*",
-        "Microsoft.Web/sites/functions/listSecrets/action",
-        "Microsoft.Web/serverFarms/read",
-    ),
-    "Website Contributor": (
-        "Microsoft.Authorization/*/read",
-        "Microsoft.Web/certificates/*",
-        "Microsoft.Web/serverFarms/read",
-        "Microsoft.Web/sites/*",
-    ),
-}
-"""Actions by role, as far as they concern what is simulated.
-
-Source: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles.
-"""
+ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
 
 
 def error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> ServiceError:
@@ -49,20 +26,39 @@ def error(status: int, code: str, message: str, headers: dict[str, str] | None =
 
 
 class RoleSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One role assignment: an identity's or application's name, a role of ROLES, and an ARM id."""
+    """One role assignment: an identity's or application's name, a role of ROLES, an ARM id, maybe a condition."""
 
     identity: str
     role: str
     scope: str
+    condition: str | None = None
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """One role assignment."""
+    """One role assignment; `effective` is when it begins to count, `created` and `by` when and by whom it was made."""
 
     object_id: str
     role: str
     scope: str
+    condition: Condition | None = None
+    principal_type: str = field(default="ServicePrincipal", compare=False)
+    name: str = field(default_factory=lambda: str(uuid.uuid4()), compare=False)
+    description: str | None = field(default=None, compare=False)
+    created: datetime | None = field(default=None, compare=False)
+    by: str | None = field(default=None, compare=False)
+    effective: datetime | None = field(default=None, compare=False)
+
+    def reaches(self, scope: str) -> bool:
+        """Tell whether it counts at that scope: it was made there or above."""
+        return f"{scope.lower().rstrip('/')}/".startswith(f"{self.scope.rstrip('/').lower()}/")
+
+    def allows(self, action: str, wanted: "Assignment | None") -> bool:
+        """Tell whether it allows an action; of an assignment that is `wanted` or to go, only within its condition."""
+        if wanted is None or self.condition is None:
+            return covers(self.role, action)
+        operation = action.rpartition("/")[2]
+        return covers(self.role, action) and self.condition.allows(operation, id_of(wanted.role), wanted.principal_type)
 
 
 class Access:
@@ -79,7 +75,8 @@ class Access:
             wanted = parsed(part, RoleSeed, where)
             if wanted.role not in ROLES:
                 raise ValueError(f"{where}.role: got {wanted.role!r}, expected one of {sorted(ROLES)}")
-            found = Assignment(self._cloud.directory.identity(wanted.identity).object_id, wanted.role, wanted.scope)
+            limited = _condition(wanted.condition, f"{where}.condition")
+            found = Assignment(self._principal(wanted.identity), wanted.role, wanted.scope, limited)
             if found not in self.assignments:
                 self.assignments.append(found)
 
@@ -108,36 +105,59 @@ class Access:
         """Return who calls; the 403 AuthorizationFailed unless a role there or above allows the action."""
         caller = self.caller(request)
         if not self.allows(caller, action, scope):
-            raise error(
-                403,
-                "AuthorizationFailed",
-                f"The client '{caller.client_id}' with object id '{caller.object_id}' does not have authorization to "
-                f"perform action '{action}' over scope '{scope}' or the scope is invalid. If access was recently "
-                "granted, please refresh your credentials.",
-            )
+            raise self._refused(caller, action, scope, "does not have authorization")
         return caller
+
+    def require_assigning(self, caller: Caller, operation: str, about: Assignment) -> None:
+        """Refuse whoever may not `write` or `delete` this assignment, or may so only within a condition."""
+        action, held = f"{ASSIGNMENTS}/{operation}", self._held(caller, about.scope)
+        if any(one.allows(action, about) for one in held):
+            return
+        limited = any(one.allows(action, None) for one in held)
+        words = "has an authorization with ABAC condition that is not fulfilled" if limited else None
+        raise self._refused(caller, action, about.scope, words or "does not have authorization")
 
     def allows(self, caller: Caller, action: str, scope: str) -> bool:
         """Tell whether one of the caller's roles at that scope or above includes the action."""
-        return any(
-            fnmatch.fnmatchcase(action.lower(), pattern.lower())
-            for role in self.roles(caller, scope)
-            for pattern in ROLES[role]
-        )
+        return any(one.allows(action, None) for one in self._held(caller, scope))
 
     def roles(self, caller: Caller, scope: str) -> list[str]:
         """Return the names of the caller's roles at that scope or above."""
-        below = f"{scope.lower()}/"
-        return [
-            a.role
-            for a in self.assignments
-            if a.object_id == caller.object_id and below.startswith(f"{a.scope.rstrip('/').lower()}/")
-        ]
+        return [one.role for one in self._held(caller, scope)]
 
     def permissions(self, caller: Caller, scope: str) -> dict[str, Any]:
         """Return what `Microsoft.Authorization/permissions` answers: one entry for each of the caller's roles."""
-        value = [
-            {"actions": list(ROLES[role]), "notActions": [], "dataActions": [], "notDataActions": []}
-            for role in self.roles(caller, scope)
+        return {"value": [permission(role) for role in self.roles(caller, scope)]}
+
+    def _held(self, caller: Caller, scope: str) -> list[Assignment]:
+        now = self._cloud.clock.now()
+        return [
+            one
+            for one in self.assignments
+            if one.object_id == caller.object_id
+            and one.reaches(scope)
+            and (one.effective is None or one.effective <= now)
         ]
-        return {"value": value}
+
+    def _principal(self, name: str) -> str:
+        directory = self._cloud.directory
+        if name in directory.identities or name not in directory.applications:
+            return directory.identity(name).object_id
+        found = directory.application(name)
+        return found.service_principal or found.object_id
+
+    def _refused(self, caller: Caller, action: str, scope: str, words: str) -> ServiceError:
+        return error(
+            403,
+            "AuthorizationFailed",
+            f"The client '{caller.client_id}' with object id '{caller.object_id}' {words} to "
+            f"perform action '{action}' over scope '{scope}' or the scope is invalid. If access was recently "
+            "granted, please refresh your credentials.",
+        )
+
+
+def _condition(text: str | None, where: str) -> Condition | None:
+    try:
+        return None if text is None else Condition.parsed(text)
+    except ValueError as problem:
+        raise ValueError(f"{where}: {problem}") from None

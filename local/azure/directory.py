@@ -62,15 +62,37 @@ class Application:
         return [p for p in self.passwords if p.created <= at and (p.removed is None or p.removed > at)]
 
 
+ANY_SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
+ANY_GROUP = "rekey-sim"
+
+
+def identity_arm_id(subscription: str, group: str, name: str) -> str:
+    """Return a managed identity's ARM id, in the case in which its own provider writes it."""
+    kind = "Microsoft.ManagedIdentity/userAssignedIdentities"
+    return f"/subscriptions/{subscription}/resourcegroups/{group}/providers/{kind}/{name}"
+
+
 @dataclass
 class Identity:
-    """A managed identity; `object_id` is that of its service principal."""
+    """A managed identity; `object_id` is that of its service principal, which the directory shows from `known_from` on.
+
+    `attached`: the function app has it, so that its endpoint answers for it.
+    """
 
     name: str
     client_id: str = field(default_factory=new_id)
     object_id: str = field(default_factory=new_id)
     app_roles: frozenset[str] = frozenset()
     federated: FederatedCredentials = field(default_factory=FederatedCredentials)
+    arm_id: str = ""
+    location: str = "westeurope"
+    tags: dict[str, str] = field(default_factory=dict)
+    known_from: datetime | None = None
+    attached: bool = True
+
+    def __post_init__(self) -> None:
+        """Give it an ARM id if it was made without one."""
+        self.arm_id = self.arm_id or identity_arm_id(ANY_SUBSCRIPTION, ANY_GROUP, self.name)
 
 
 @dataclass
@@ -93,6 +115,8 @@ class Principal:
     display_name: str
     kind: str
     app_roles: frozenset[str]
+    arm_id: str = ""
+    """Of a managed identity."""
 
 
 class Directory:
@@ -137,6 +161,19 @@ class Directory:
         """Return the managed identity of this client id."""
         return next((i for i in self.identities.values() if i.client_id == client_id.lower()), None)
 
+    def identity_by_arm_id(self, arm_id: str) -> Identity | None:
+        """Return the managed identity of this ARM id, in any case."""
+        return next((i for i in self.identities.values() if i.arm_id.lower() == arm_id.lower()), None)
+
+    def add_identity(self, identity: Identity) -> None:
+        """Add a managed identity, by its ARM id if its name is taken in another resource group."""
+        key = identity.arm_id if identity.name in self.identities else identity.name
+        self.identities[key] = identity
+
+    def remove_identity(self, identity: Identity) -> None:
+        """Take a managed identity away; role assignments to it stay behind, as they do."""
+        self.identities = {key: one for key, one in self.identities.items() if one is not identity}
+
     def user(self, object_id: str) -> User | None:
         """Return the user of this object id."""
         return next((user for user in self.users.values() if user.object_id == object_id), None)
@@ -147,12 +184,14 @@ class Directory:
         return (holders | {app.service_principal: app for app in self.applications.values()})[object_id]
 
     def principals(self) -> Iterator[Principal]:
-        """Yield every service principal."""
+        """Yield every service principal that its replicas know."""
+        now = self._clock.now()
         for app in self.applications.values():
             if app.service_principal:
                 yield Principal(app.service_principal, app.app_id, app.name, "Application", app.app_roles)
         for i in self.identities.values():
-            yield Principal(i.object_id, i.client_id, i.name, "ManagedIdentity", i.app_roles)
+            if i.known_from is None or i.known_from <= now:
+                yield Principal(i.object_id, i.client_id, i.name, "ManagedIdentity", i.app_roles, i.arm_id)
 
     def add_password(
         self, app: Application, name: str | None, start: datetime, end: datetime, *, age: timedelta = timedelta()

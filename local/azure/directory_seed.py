@@ -8,7 +8,16 @@ from typing import Any, Literal
 import msgspec
 
 from local.azure.clock import Clock
-from local.azure.directory import Application, Directory, Identity, User, new_id
+from local.azure.directory import (
+    ANY_GROUP,
+    ANY_SUBSCRIPTION,
+    Application,
+    Directory,
+    Identity,
+    User,
+    identity_arm_id,
+    new_id,
+)
 from local.azure.directory_federation import EXCHANGE, FederatedCredential, FederatedCredentials
 from local.azure.graph_roles import DIRECTORY_ROLES
 from local.azure.seeds import mapping, parsed
@@ -53,12 +62,16 @@ class PersonSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class IdentitySeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A managed identity; ids are generated where they are not given."""
+    """A managed identity; ids are generated where they are not given. `attached`: the function app has it."""
 
     client_id: uuid.UUID | None = None
     object_id: uuid.UUID | None = None
     app_roles: frozenset[str] = frozenset()
     federated_credentials: dict[str, FederatedSeed] = {}
+    subscription: str = ANY_SUBSCRIPTION
+    resource_group: str = ANY_GROUP
+    location: str = "westeurope"
+    attached: bool = True
 
 
 class ApplicationSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,7 +113,7 @@ class DirectorySeeder:
         found.directory_roles |= wanted.directory_roles
 
     def _identity(self, name: str, wanted: IdentitySeed) -> None:
-        found = self._directory.identities.setdefault(name, Identity(name))
+        found = self._directory.identities.setdefault(name, _new_identity(name, wanted))
         found.client_id = str(wanted.client_id or found.client_id)
         found.object_id = str(wanted.object_id or found.object_id)
         found.app_roles |= wanted.app_roles
@@ -147,6 +160,11 @@ def seed_federated(known: FederatedCredentials, wanted: FederatedCredential) -> 
     known.add(replace(wanted, created=wanted.created - _SEEDED_AGE))
 
 
+def _new_identity(name: str, wanted: IdentitySeed) -> Identity:
+    arm_id = identity_arm_id(wanted.subscription, wanted.resource_group, name)
+    return Identity(name, arm_id=arm_id, location=wanted.location, attached=wanted.attached)
+
+
 def _federated_credential(name: str, seed: FederatedSeed, now: datetime) -> FederatedCredential:
     return FederatedCredential(name, seed.issuer, seed.subject, now, seed.audience, seed.description)
 
@@ -158,7 +176,7 @@ def _aware(moment: datetime) -> datetime:
 def told(directory: Directory, *, values: bool) -> dict[str, Any]:
     """Return the directory as JSON; with `values` the passwords themselves too."""
     return {
-        "identities": {i.name: _identity(i) for i in directory.identities.values()},
+        "identities": {key: _identity(one) for key, one in directory.identities.items()},
         "applications": {a.name: _application(a, values=values) for a in directory.applications.values()},
         "users": {
             user.user_principal_name: {"object_id": user.object_id, "mail": user.mail}
@@ -169,7 +187,7 @@ def told(directory: Directory, *, values: bool) -> dict[str, Any]:
 
 def _identity(identity: Identity) -> dict[str, Any]:
     roles = sorted(identity.app_roles)
-    ids = {"client_id": identity.client_id, "object_id": identity.object_id}
+    ids = {"client_id": identity.client_id, "object_id": identity.object_id, "arm_id": identity.arm_id}
     return {**ids, "app_roles": roles, "federated_credentials": _federated(identity.federated)}
 
 

@@ -67,7 +67,7 @@ def service_principal(principal: Principal) -> Entity:
         "id": principal.object_id,
         "deletedDateTime": None,
         "accountEnabled": True,
-        "alternativeNames": [],
+        "alternativeNames": ["isExplicit=True", principal.arm_id] if principal.arm_id else [],
         "appDisplayName": principal.display_name,
         "appId": principal.app_id,
         "displayName": principal.display_name,

@@ -23,7 +23,7 @@ _NOT_FOUND = "No User Assigned or Delegated Managed Identity found for specified
 class ManagedIdentityEndpoint:
     """Hands tokens to whoever knows the identity header.
 
-    Without a client id it answers for the only identity there is, as if that were the system-assigned one.
+    Without a client id it answers for the only identity that the app has, as if that were the system-assigned one.
     """
 
     name = "managed-identity"
@@ -62,13 +62,12 @@ class ManagedIdentityEndpoint:
         return self._answer(identity, resource) if identity else _refusal(400, _NOT_FOUND)
 
     def _identity(self, request: Request) -> Identity | None:
-        directory = self._cloud.directory
+        attached = [one for one in self._cloud.directory.identities.values() if one.attached]
         if client_id := request.query_params.get("client_id"):
-            return directory.identity_by_client_id(client_id)
+            return next((one for one in attached if one.client_id == client_id.lower()), None)
         if object_id := request.query_params.get("principal_id"):
-            return next((i for i in directory.identities.values() if i.object_id == object_id.lower()), None)
-        identities = list(directory.identities.values())
-        return identities[0] if len(identities) == 1 else None
+            return next((one for one in attached if one.object_id == object_id.lower()), None)
+        return attached[0] if len(attached) == 1 else None
 
     def _answer(self, identity: Identity, resource: str) -> Response:
         subject = Subject(

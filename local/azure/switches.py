@@ -29,16 +29,26 @@ class EntraPropagation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GraphPropagation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How far Graph reads lag behind writes, and how long after a write another one conflicts (seconds)."""
+    """How far Graph reads lag behind writes, and how long after a write another one conflicts (seconds).
+
+    `principal_seconds` is how long a new managed identity's service principal isn't in the directory yet.
+    """
 
     seconds: float = 0.5
     conflict_seconds: float = 1.0
+    principal_seconds: float = 2.0
 
 
 class StoragePropagation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long a storage account takes a replaced key, and refuses the one that replaced it (seconds)."""
 
     seconds: float = 1.0
+
+
+class ArmPropagation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long after it was made a role assignment begins to count (seconds)."""
+
+    seconds: float = 0.0
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,6 +69,7 @@ class Switches:
         self.entra = EntraPropagation()
         self.graph = GraphPropagation()
         self.storage_account = StoragePropagation()
+        self.arm = ArmPropagation()
         self.limits: dict[str, Limits] = {}
         self.replicas = random.Random(self.entra.seed)  # noqa: S311 - a repeatable choice of replica
 
@@ -72,17 +83,19 @@ class Switches:
                 self.graph = msgspec.convert(wanted, GraphPropagation)
             case {"service": "storage-account", "propagation": dict() as wanted}:
                 self.storage_account = msgspec.convert(wanted, StoragePropagation)
+            case {"service": "arm", "propagation": dict() as wanted}:
+                self.arm = msgspec.convert(wanted, ArmPropagation)
             case {"service": str() as service, "limits": dict() as wanted}:
                 self.limits[service] = msgspec.convert(wanted, Limits)
             case _:
                 raise ValueError(
-                    f"switch: got {document}, expected propagation of entra, graph or storage-account, or limits"
+                    f"switch: got {document}, expected propagation of arm, entra, graph or storage-account, or limits"
                 )
         return self.told()
 
     def told(self) -> dict[str, Any]:
         """Return the current settings."""
-        delays = {"entra": self.entra, "graph": self.graph, "storage-account": self.storage_account}
+        delays = {"arm": self.arm, "entra": self.entra, "graph": self.graph, "storage-account": self.storage_account}
         return {"propagation": msgspec.to_builtins(delays), "limits": msgspec.to_builtins(self.limits)}
 
     def entra_knows(self, age: timedelta) -> bool:

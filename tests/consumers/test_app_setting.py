@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.azure.arm_access import ROLES, Assignment
+from local.azure.arm_access import Assignment
+from local.azure.arm_roles import ROLES
 from rekey.app_service import AppSettings
 from rekey.consumers.app_setting import AppSetting
 from rekey.errors import NotYetError
