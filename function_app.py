@@ -12,7 +12,7 @@ from activities import (
 )
 from orchestrators import deliver_notices, purge_history
 from rekey.settings import settings
-from triggers import schedules
+from triggers import federating_api, federations_api, schedules
 
 ROTATES = settings().federating.duty == "rotation"
 """A setting that can't be used stops the app here, with a sentence that names it."""
@@ -30,6 +30,8 @@ STEPS = [
 
 PARTS = [
     schedules,
+    federating_api,
+    federations_api,
     purge_history,
     deliver_notices,
     steps,

@@ -12,13 +12,14 @@ import azure.durable_functions as df
 import azure.functions as func
 import msgspec
 
-from rekey import decisions, names
+from rekey import decisions
 from rekey import operator_requests as requests
 from rekey import operator_view as view
 from rekey.model import Decision, DecisionKind
 from rekey.starting import DurableClient
 from triggers import rotations
 from triggers.answers import CALLER, Answer, answered
+from triggers.instances import tell
 
 blueprint = df.Blueprint()
 _log = logging.getLogger(__name__)
@@ -50,7 +51,8 @@ async def _decide(wanted: str, decision: str, body: bytes, caller: str, client: 
     )
     record = await rotations.records().decide(record.rotation_id, taken)
     standing = decisions.acknowledgements(record)
-    heard = record.state == "open" and await _tell(client, instance, record.rotation_id)
+    walks_it = instance is not None and instance.rotation_id == record.rotation_id
+    heard = record.state == "open" and walks_it and await tell(client, instance)
     answer = view.decided(record, meant.consumer, standing, heard=heard)
     _log.info("%s", msgspec.json.encode({"outcome": "decided", **answer}).decode())
     return 200, answer
@@ -67,15 +69,3 @@ def _consumer(body: bytes) -> Any:
             "consumer", got, "the URI of a consumer that is changed by hand, manual:<mail address>"
         )
     return payload["consumer"]
-
-
-async def _tell(client: DurableClient, instance: view.Instance | None, rotation_id: str) -> bool:
-    """Wake the rotation up, if it runs; one that doesn't hear of it reads its record again within a day."""
-    if instance is None or instance.rotation_id != rotation_id or not instance.is_busy:
-        return False
-    try:
-        await client.raise_orchestration_event(instance.id, names.DECISION_EVENT)
-    except Exception as error:  # noqa: BLE001 - the decision is on the record, whatever the engine says
-        _log.warning("rotation %s was not told of a decision (%s)", rotation_id, type(error).__name__)
-        return False
-    return True

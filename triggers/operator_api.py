@@ -4,9 +4,7 @@ The key of a function is all that these functions ask for themselves; Entra auth
 (https://learn.microsoft.com/azure/app-service/overview-authentication-authorization).
 """
 
-import asyncio
 import logging
-from collections.abc import Iterable
 from typing import Any
 
 import azure.durable_functions as df
@@ -21,12 +19,10 @@ from rekey.settings import settings
 from rekey.starting import DurableClient, start_rotation
 from triggers import rotations
 from triggers.answers import CALLER, Answer, answered
+from triggers.instances import instances
 
 blueprint = df.Blueprint()
 _log = logging.getLogger(__name__)
-
-AT_ONCE = 16
-"""Questions to the durable engine, for one listing."""
 
 
 @blueprint.route(route="rotations", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
@@ -75,18 +71,8 @@ async def _start_many(payload: dict[str, Any], caller: str, client: DurableClien
 
 async def _list(state: str, client: DurableClient) -> Answer:
     summaries = await rotations.records().listing(requests.read_state(state))
-    return 200, view.listing(summaries, await _instances(client, view.instances_of(summaries)))
+    return 200, view.listing(summaries, await instances(client, view.instances_of(summaries)))
 
 
 async def _show(wanted: str, client: DurableClient) -> Answer:
     return 200, view.rotation(*await rotations.found(wanted, client))
-
-
-async def _instances(client: DurableClient, ids: Iterable[str]) -> dict[str, view.Instance | None]:
-    limit = asyncio.Semaphore(AT_ONCE)
-
-    async def ask(instance_id: str) -> tuple[str, view.Instance | None]:
-        async with limit:
-            return instance_id, await rotations.instance(client, instance_id)
-
-    return dict(await asyncio.gather(*map(ask, ids)))

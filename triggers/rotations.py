@@ -6,6 +6,7 @@ from rekey import names
 from rekey import operator_view as view
 from rekey.clients import clients
 from rekey.starting import DurableClient
+from triggers.instances import instance
 
 if TYPE_CHECKING:
     from rekey.records import Record, Records
@@ -27,12 +28,6 @@ async def found(wanted: str, client: DurableClient) -> "tuple[Record | None, vie
     if record is None and walking is None:
         raise view.unknown(wanted)
     return record, walking
-
-
-async def instance(client: DurableClient, instance_id: str) -> view.Instance | None:
-    """Return an instance as it may be shown, None if there is none."""
-    state = await client.get_orchestration_state(instance_id, fetch_payloads=True)
-    return view.Instance.of(state) if state is not None else None
 
 
 def records() -> "Records":

@@ -1,0 +1,74 @@
+"""The operator API's ways to leave service connections without a secret: plan it, start it, vend a new connection."""
+
+import logging
+from typing import Any
+
+import azure.durable_functions as df
+import azure.functions as func
+import msgspec
+
+from rekey import operator_requests as requests
+from rekey.clients import clients
+from rekey.settings import settings
+from rekey.starting import DurableClient, start_federation, start_vending
+from triggers.answers import CALLER, Answer, answered
+
+blueprint = df.Blueprint()
+_log = logging.getLogger(__name__)
+
+_EXPECTED = "an object with organization, project and connection, or with filter and limit"
+
+
+@blueprint.route(route="service-connections/federate", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@blueprint.durable_client_input(client_name="client")
+async def post_federation(req: func.HttpRequest, client: df.DurableFunctionsClient) -> func.HttpResponse:
+    """Start what leaves `{organization, project, connection, mode, target, identity, name, soak}` without a secret.
+
+    Or those of `{filter: {organization, project, finding, way, managed}, limit, dry_run, mode, soak}`, from the last
+    audit report. 202 also if one is on its way, with `started` false then; 200 if there was nothing to start.
+    """
+    return await answered(_start(req.get_body(), req.headers.get(CALLER, ""), client))
+
+
+@blueprint.route(route="service-connections/vend", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@blueprint.durable_client_input(client_name="client")
+async def post_vending(req: func.HttpRequest, client: df.DurableFunctionsClient) -> func.HttpResponse:
+    """Start making the connection of `{organization, project, name, scope, role, twin}`, which never has a secret."""
+    return await answered(_vend(req.get_body(), req.headers.get(CALLER, ""), client))
+
+
+async def _start(body: bytes, caller: str, client: DurableClient) -> Answer:
+    from rekey.federation import allowed, view  # noqa: PLC0415 - azure-core would be a tenth of the app's start
+
+    payload = requests.read_object(body, _EXPECTED)
+    if "filter" in payload:
+        return await _start_many(payload, caller, client)
+    request = allowed.federation(payload, caller, settings())
+    instance, just_now = await start_federation(client, request)
+    _say(instance, request, just_now=just_now)
+    return 202, view.started(instance, just_now=just_now)
+
+
+async def _start_many(payload: dict[str, Any], caller: str, client: DurableClient) -> Answer:
+    from rekey.federation import filtering  # noqa: PLC0415 - likewise
+
+    chosen = filtering.read(payload, caller, settings())
+    answer = await filtering.start(clients(), client, chosen)
+    line = {"outcome": "filtered", "requested_by": chosen.like.requested_by, **answer}
+    _log.info("%s", msgspec.json.encode(line).decode())
+    return 200 if chosen.dry_run or not answer["federations"] else 202, answer
+
+
+async def _vend(body: bytes, caller: str, client: DurableClient) -> Answer:
+    from rekey.federation import allowed, view  # noqa: PLC0415 - likewise
+
+    payload = requests.read_object(body, "an object with organization, project, name, scope and role")
+    request = allowed.vending(payload, caller, settings())
+    instance, just_now = await start_vending(client, request)
+    _say(instance, request, just_now=just_now)
+    return 202, view.started(instance, just_now=just_now)
+
+
+def _say(instance: str, request: msgspec.Struct, *, just_now: bool) -> None:
+    line = {"outcome": "started" if just_now else "running-already", "instance": instance, "request": request}
+    _log.info("%s", msgspec.json.encode(line).decode())
