@@ -23,6 +23,8 @@ class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     azure_devops_resource: str = AZURE_DEVOPS_RESOURCE
     azure_devops_release: str = "https://vsrm.dev.azure.com"
     """Classic releases: https://learn.microsoft.com/rest/api/azure/devops/release/releases/create."""
+    exchange_audience: str = "api://AzureADTokenExchange"
+    """The audience of tokens that Entra exchanges: https://learn.microsoft.com/entra/workload-id/workload-identity-federation-create-trust."""
 
     def vault_url(self, vault: str) -> str:
         """Return the origin of the Key Vault of that name."""
@@ -52,6 +54,7 @@ CLOUDS = {
         azure_devops="https://dev.azure.com",
         mail_suffix="communication.azure.us",
         storage_suffix="core.usgovcloudapi.net",
+        exchange_audience="api://AzureADTokenExchangeUSGov",
     ),
     "china": Cloud(
         authority="https://login.chinacloudapi.cn",
@@ -62,5 +65,6 @@ CLOUDS = {
         azure_devops="https://dev.azure.com",
         mail_suffix="communication.azure.cn",
         storage_suffix="core.chinacloudapi.cn",
+        exchange_audience="api://AzureADTokenExchangeChina",
     ),
 }

@@ -49,6 +49,8 @@ def _of_graph(error: Any, where: str, *, repeatable: bool) -> RekeyError:
     said = f"Microsoft Graph, {where}: HTTP {status} {code}"
     if code == "Directory_ConcurrencyViolation" or (status == 409 and not code):
         return NotYetError("concurrent-change", said, CONFLICT_PAUSE)
+    if "already exist" in message:  # lists lag writes: it will be seen to be there
+        return NotYetError("conflict", said, CONFLICT_PAUSE)
     if "No password credential found" in message:
         return PermanentError("no-such-password", said)
     if status == 403:
