@@ -161,10 +161,13 @@ def _entry(name: str, outcome: Outcome) -> "Entry":
 async def _recorded(desk: Desk, given: object, entry: "Entry", outcome: Outcome) -> Outcome:
     """A step that isn't on the record isn't done: it is repeated, which every step stands."""
     try:
-        if isinstance(given, Federation):
-            await desk.federations().add(given.id, entry, given)
-        else:
-            await desk.records().add(_rotation_id(given), entry)
+        match given:
+            case Federation():
+                await desk.federations().add(given.id, entry, given)
+            case Telling() if given.notice.federation:
+                await desk.federations().add(given.notice.rotation_id, entry)
+            case _:
+                await desk.records().add(_rotation_id(given), entry)
     except RekeyError as error:
         return RetryAfter(error.code, error.message)
     return outcome

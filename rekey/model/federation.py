@@ -150,7 +150,8 @@ class Federation(msgspec.Struct, frozen=True, kw_only=True):
 
     `connection` is the name of the connection that is converted, replaced or repaired, "" when one is vended;
     `new_name` of the one that is made. `identity` is the ARM id of a managed identity that was asked for. `since` is
-    when the new way was proven.
+    when the new way was proven; what looks at runs through the old connection is given from when on they count.
+    `approved_with` is the id of the walk that is approved and reverted together with this one: a twin's first.
     """
 
     id: str
@@ -174,7 +175,14 @@ class Federation(msgspec.Struct, frozen=True, kw_only=True):
     trust: Trust | None = None
     granted: Granted | None = None
     since: datetime | None = None
+    approved_with: str = ""
     result: str = ""
+
+    @property
+    def grants_roles(self) -> bool:
+        """Tell whether it grants roles, which somebody else than who asked has to approve."""
+        moves = self.mode is Mode.SIDE_BY_SIDE and self.target is Target.MANAGED_IDENTITY
+        return self.mode is Mode.VEND or moves
 
     def but(self, **changes: Any) -> Self:
         """Return this walk with more known."""
