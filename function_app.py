@@ -7,6 +7,7 @@ from activities import (
     deliver_mail,
     notify_owners,
     purge_instances,
+    read_connection,
     sort_outbox,
     start_alone,
 )
@@ -25,6 +26,7 @@ STEPS = [
     start_alone,
     sort_outbox,
     deliver_mail,
+    read_connection,
 ]
 """Every activity; imported, each is registered with the blueprint that they share."""
 

@@ -3,7 +3,8 @@
 Bad authentication yields a sign-in page with a 2xx status, so anything but JSON is a refusal.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -11,7 +12,7 @@ import msgspec
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from rekey.azure_errors import malformed, of_status, retry_after, translated
-from rekey.errors import PermanentError
+from rekey.errors import NotYetError, PermanentError
 from rekey.service_time import said_by
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 API_VERSION = "7.1"
 LONGEST_LIMIT = 300.0
 """Seconds over which Azure DevOps counts: after that it knows of nothing."""
+LONGEST_PAUSE = 10.0
+"""Seconds that one step waits for the next part of a list."""
 MEMBERSHIP = (
     "Add the app's identity to the Azure DevOps organization as a user (by its service principal's object id; it takes "
     "a licence) and give it "
@@ -59,7 +62,7 @@ class AzureDevOps:
     async def call(
         self, method: str, path: str, query: dict[str, str] | None = None, body: Any = None, *, repeatable: bool = True
     ) -> dict[str, Any] | None:
-        """Send one request for a path below the organization and return its JSON.
+        """Send one request for a path below the organization and return its JSON, None where the answer has none.
 
         UnclearError for a write that isn't `repeatable` and may have happened.
         """
@@ -78,6 +81,8 @@ class AzureDevOps:
         )
         with translated(self._where, repeatable=repeatable, forbidden=self._grant):
             response = await self._client.send_request(request)
+        if response.status_code == 204:
+            return None, response.headers
         self._refuse_sign_in_page(response, repeatable=repeatable)
         if response.status_code >= 300:
             raise of_status(
@@ -106,10 +111,26 @@ class AzureDevOps:
         following = headers.get("x-ms-continuationtoken") or ""
         return Page(tuple((answer or {}).get("value") or ()), following, pause(headers))
 
-    async def found(self, path: str) -> dict[str, Any] | None:
+    async def pages(self, path: str, query: dict[str, str], most: int) -> AsyncIterator[Page]:
+        """Yield a long list part by part, at most that many, with the pauses that the service wants.
+
+        NotYetError for a pause that no step waits out: the next attempt begins anew.
+        """
+        following: dict[str, str] = {}
+        for _ in range(most):
+            page = await self.page(path, {**query, **following})
+            yield page
+            if not page.following:
+                return
+            if page.pause > LONGEST_PAUSE:
+                raise NotYetError("throttled", f"{self._where}: it wants nothing for a while", page.pause)
+            await asyncio.sleep(page.pause)
+            following = {"continuationToken": page.following}
+
+    async def found(self, path: str, query: dict[str, str] | None = None) -> dict[str, Any] | None:
         """Return one object, None if it is gone: the service answers 404, or `null` with 200."""
         try:
-            return await self.call("GET", path)
+            return await self.call("GET", path, query)
         except PermanentError as error:
             if error.code == "not-found":
                 return None

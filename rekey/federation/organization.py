@@ -1,0 +1,59 @@
+"""Knows how a walk reaches what its Azure DevOps organization has of connections, and what of it is the walk's own."""
+
+from rekey import names
+from rekey.azure_devops_access import Access
+from rekey.azure_devops_definitions import Definitions
+from rekey.azure_devops_endpoints import GRANT, ServiceEndpoints
+from rekey.azure_devops_executions import Executions
+from rekey.clients import Clients
+from rekey.connections.found import Connection
+from rekey.entra_advice import explained
+from rekey.errors import NotYetError, PermanentError
+from rekey.federation.document import Document, has_label, read
+from rekey.model.federation import Federation
+
+
+class Organization:
+    """One organization, on the host that settings name."""
+
+    def __init__(self, clients: Clients, name: str) -> None:
+        client, origin = clients.azure_devops(), clients.settings.cloud.azure_devops
+        self.name = name
+        self.endpoints = ServiceEndpoints(client, origin, name, GRANT)
+        self.executions = Executions(client, origin, name, GRANT)
+        self.access = Access(client, origin, name, GRANT)
+        self.definitions = Definitions(client, origin, name, GRANT)
+
+    async def connection(self, project: str, endpoint_id: str) -> tuple[Document, Connection] | None:
+        """Return a connection and what it says of itself, None if it is gone."""
+        found = await self.endpoints.document(project, endpoint_id)
+        return (found, read(self.name, project, found)) if found else None
+
+    async def there(self, project: str, endpoint_id: str, name: str) -> tuple[Document, Connection]:
+        """Return a connection that has to be there; PermanentError if it isn't, or the app's identity can't see it."""
+        found = await self.connection(project, endpoint_id)
+        if found is None:
+            raise PermanentError("no-connection", f"{name} is gone, or the app's identity can't see it any more", GRANT)
+        return found
+
+    async def labelled(self, project: str, label: str) -> list[tuple[Document, Connection]]:
+        """Return the connections that carry the label: those that one walk made."""
+        found = [one for one in await self.endpoints.documents(project) if has_label(one, label)]
+        return [(one, read(self.name, project, one)) for one in found]
+
+    async def signs_in(self, project: str, endpoint_id: str, name: str) -> None:
+        """Let Azure DevOps sign in through a connection; NotYetError says why it couldn't."""
+        works, said = await self.endpoints.test_connection(project, endpoint_id)
+        if not works:
+            why = explained(said)
+            raise NotYetError("not-signed-in", f"Azure DevOps could not sign in through {name}{why and f': {why}'}")
+
+
+def place(federation: Federation) -> str:
+    """Return the project to ask: by its id as soon as that is known, for a project can be renamed."""
+    return federation.old.owner_project if federation.old else federation.project
+
+
+def label(clients: Clients, federation: Federation) -> str:
+    """Return what a connection carries that this walk made."""
+    return names.label(clients.settings.deployment, federation.id)
