@@ -33,6 +33,12 @@ async def found(wanted: str, client: DurableClient) -> "tuple[FederationRecord |
     return record, walking
 
 
+async def decided_with(record: "FederationRecord") -> "FederationRecord":
+    """Return the record that decisions about this federation are put down in: a twin's are its first's."""
+    first = record.federation.approved_with
+    return (await records().read(first) if first else None) or record
+
+
 def records() -> "FederationRecords":
     """Return the evidence."""
     from rekey.federation.records import FederationRecords  # noqa: PLC0415 - azure-core would be a tenth of the start

@@ -71,6 +71,7 @@ async def _decide(wanted: str, decision: str, by: str, client: DurableClient) ->
     record, walking = await federations.found(wanted, client)
     if record is None:
         raise requests.RefusedError(409, "too-early", "id: the federation has no record, so that nothing waits", "id")
+    record = await federations.decided_with(record)
     if deciding.standing(record, kind) is None:
         deciding.check(record, kind, by, now)
         taken = FederationDecision(kind=kind, by=by, at=now)

@@ -5,9 +5,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from rekey.errors import ScopeError
+from rekey.federation.resolving import is_named
 from rekey.federation_settings import MODES, Duty
 from rekey.model.federation_request import FederationRequest, Mode, Target, VendingRequest
-from rekey.operator_requests import UNNAMED, RefusedError, parsed, requester
+from rekey.operator_requests import RefusedError, parsed, requester
 from rekey.settings import Settings
 
 
@@ -59,7 +60,7 @@ def _either(modes: tuple[Mode, ...]) -> str:
 
 def _named(caller: str, why: str) -> None:
     """Somebody else has to approve what grants a role, and somebody else than nobody is nobody."""
-    if requester(caller) == UNNAMED:
+    if not is_named(requester(caller)):
         advice = "Put Entra authentication in front of the function app, and sign in (--audience)."
         said = f"{why}, which somebody else has to approve: who asks for that has to have a name. {advice}"
         raise RefusedError(403, "nameless", said)

@@ -4,18 +4,13 @@ from datetime import datetime
 
 from rekey import names
 from rekey.federation.records import CLOSED, FederationRecord
-from rekey.model.federation import Federation, FederationDecision, FederationDecisionKind, Mode, Target
-from rekey.operator_requests import UNNAMED, RefusedError
+from rekey.federation.resolving import is_named
+from rekey.model.federation import FederationDecision, FederationDecisionKind, Mode
+from rekey.operator_requests import RefusedError
 
 _SIGN_IN = "Put Entra authentication in front of the function app, and sign in (--audience)."
 _FINAL = (names.RETIRE_CONNECTION, names.RETIRE_SECRETS)
 """Steps that take the old way in away for good."""
-
-
-def grants(federation: Federation) -> bool:
-    """Tell whether a federation grants roles, which somebody has to approve."""
-    replaces = federation.mode is Mode.SIDE_BY_SIDE and federation.target is Target.MANAGED_IDENTITY
-    return federation.mode is Mode.VEND or replaces
 
 
 def standing(record: FederationRecord, kind: FederationDecisionKind) -> FederationDecision | None:
@@ -49,13 +44,13 @@ def _would_take(record: FederationRecord, kind: FederationDecisionKind, now: dat
 
 def _approve(record: FederationRecord, by: str) -> None:
     asked_by = record.federation.requested_by
-    if not grants(record.federation):
+    if not record.federation.grants_roles:
         raise RefusedError(409, "nothing-to-approve", "decision: it grants no role, and waits for nobody", "decision")
     if standing(record, FederationDecisionKind.REVERT):
         raise _too_late("reverted", "it is being reverted")
-    if by == UNNAMED:
+    if not is_named(by):
         raise RefusedError(403, "nameless", f"decision: an approval takes a name. {_SIGN_IN}", "decision")
-    if asked_by in {"", UNNAMED}:
+    if not is_named(asked_by):
         said = "decision: nobody knows who asked for it, so that nobody can be somebody else. Revert it, and ask again"
         raise RefusedError(403, "unknown-requester", f"{said} over the operator API, signed in.", "decision")
     if by.casefold() == asked_by.casefold():

@@ -34,7 +34,6 @@ FIELDS = ("filter", "limit", "dry_run", "mode", "soak")
 DRIFTED = frozenset({"no-federated-credential", "subject-differs", "subject-case-differs", "audience-differs"})
 """Findings of a connection that is federated, and that Entra doesn't know."""
 _FILTER = ("organization", "project", "finding", "way", "managed")
-_KEYED = frozenset({Way.SECRET, Way.CERTIFICATE})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +47,7 @@ class Chosen:
 
     def meant(self, row: Row) -> bool:
         """Tell whether a connection is asked for, and is one that this mode is for."""
-        fits = bool(DRIFTED & set(row.findings)) if self.like.mode is Mode.REPAIR else row.way in _KEYED
+        fits = bool(DRIFTED & set(row.findings)) if self.like.mode is Mode.REPAIR else row.way is Way.SECRET
         return fits and not row.disabled and self.wanted.has(row)
 
 

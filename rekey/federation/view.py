@@ -18,7 +18,7 @@ from rekey.operator_view import Instance
 
 FEDERATIONS = "/api/federations"
 INSTANCE_ID = re.compile(r"federate(?:\.[a-z0-9_-]+){1,3}")
-_LISTED = ("organization", "project", "connection", "new_name", "mode", "target", "requested_by", "instance")
+_LISTED = ("organization", "project", "connection", "new_name", "mode", "target", "requested_by")
 
 
 def unknown(wanted: str) -> RefusedError:
@@ -81,7 +81,8 @@ def _in_full(record: FederationRecord) -> dict[str, Any]:
 def _listed(record: FederationRecord, instance: Instance | None) -> dict[str, Any]:
     known = {field: getattr(record.federation, field) for field in _LISTED}
     dates = {"opened": record.opened, "closed": record.closed}
-    told = {"id": record.federation.id, **known, "state": record.state, "result": record.result, **dates}
+    ids = {"id": record.federation.id, "instance_id": record.federation.instance}
     running = instance if record.state == OPEN else None
+    told = {**ids, **known, "state": record.state, "result": record.result, **dates, "instance": running}
     listed: dict[str, Any] = msgspec.to_builtins(told)
-    return {**listed, "instance_status": msgspec.to_builtins(running)}
+    return listed

@@ -71,7 +71,7 @@ async def test_federations_are_listed_with_their_instances(durable: FakeDurable,
         200,
         [running.id, left.federation.id, done.federation.id],
     )
-    shown = [one["instance_status"] and one["instance_status"]["runtime_status"] for one in answer["federations"]]
+    shown = [one["instance"] and one["instance"]["runtime_status"] for one in answer["federations"]]
     assert shown == ["Running", None, None]
     for state, number in (("open", 2), ("closed", 1)):
         assert len((await ask(durable, "list_federations", query={"state": state}))[1]["federations"]) == number
