@@ -125,22 +125,13 @@ class Rotate:
 
     def stop_rotating(self, walk: Walk) -> Steps[Any]:
         """End where every consumer signs in without a key: nothing is made; what leaked is retired all the same."""
-        if walk.rotation.reason == Reason.LEAK:
-            yield from self.retire_leaked(walk)
+        if walk.rotation.reason == Reason.LEAK and walk.rotation.old_key_id:
+            yield from self.steps.insisted(names.RETIRE_OLD_CREDENTIAL, walk)
         yield from self.tell.nothing_left(walk)
         yield from self.steps.once(names.CLOSE_RECORD, walk.but(result=NOTHING_LEFT))
         self.progress.at(names.CLOSE_RECORD, NOTHING_LEFT)
         needless = {target.uri: target.keyless for target in walk.facts.keyless()} if walk.facts else {}
         return {"result": NOTHING_LEFT, "rotation_id": self.rotation_id, "needs_no_key": needless}
-
-    def retire_leaked(self, walk: Walk) -> Steps[None]:
-        """Retire the leaked credential without a successor; the version keeps the value, which is refused then."""
-        left_alone = walk.facts.left_alone if walk.facts else ""
-        if walk.rotation.old_key_id is None and left_alone:
-            advice = "Find out which one leaked, and remove it at its issuer by its key id: it works until then."
-            raise StepFailed(names.RETIRE_OLD_CREDENTIAL, "key-unknown", left_alone, advice)
-        if walk.rotation.old_key_id:
-            yield from self.steps.insisted(names.RETIRE_OLD_CREDENTIAL, walk)
 
     def require_no_gate(self, walk: Walk) -> None:
         """[approval] and [window] have their place here; until they are built, a policy asking for one is refused."""

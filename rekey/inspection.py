@@ -1,7 +1,7 @@
 """Looks at a whole chain, issuer and consumers, changing nothing: what preflight and the plan share."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 
@@ -9,7 +9,7 @@ from rekey import names
 from rekey.clients import Clients
 from rekey.errors import PermanentError
 from rekey.federation.replaced import replaced
-from rekey.model import ConsumerRef, ConsumerTarget, Facts, Rotation
+from rekey.model import ConsumerRef, ConsumerTarget, Facts, Reason, Rotation
 from rekey.ports import ConsumerFacts, Held, Holdings
 from rekey.records import Records
 from rekey.registry import consumer_kind, credential_kind
@@ -20,12 +20,16 @@ from rekey.vault import Vault
 async def whole(clients: Clients, rotation: Rotation) -> Facts:
     """Return what is to be known before anything changes; PermanentError names what is missing.
 
-    An issuer that would refuse a new credential is no obstacle if nobody needs one.
+    Whether the issuer would make a new credential is not asked if nobody needs one.
     """
     refs = rotation.policy.consumers
     found = await asyncio.gather(*(consumer(clients, rotation, ref) for ref in refs))
-    issuer = left if needless(found) else credential
-    return joined(await issuer(clients, rotation), refs, found)
+    return joined(await issuer(found)(clients, rotation), refs, found)
+
+
+def issuer(found: Iterable[ConsumerFacts]) -> Callable[[Clients, Rotation], Awaitable[Facts]]:
+    """Return what the issuer is asked: by `credential`, or by `left` if no consumer needs one."""
+    return left if needless(found) else credential
 
 
 def needless(found: Iterable[ConsumerFacts]) -> bool:
@@ -40,19 +44,28 @@ async def credential(clients: Clients, rotation: Rotation) -> Facts:
 
 
 async def left(clients: Clients, rotation: Rotation) -> Facts:
-    """Return which credential of a secret that nobody needs any more is left at the issuer, as far as is proved."""
+    """Return which credential of a secret that nobody needs any more is left at the issuer, as far as is proved.
+
+    Whether the issuer would make another one doesn't matter. One that leaked has to be known: PermanentError else.
+    """
+    known = await _told_apart(clients, rotation)
     kind = credential_kind(rotation.policy.credential.kind)(clients)
     holdings = await kind.holdings(rotation.policy.credential.target)
-    key_id = rotation.tagged_key_id
     recorded = await Before(clients, rotation).recorded_key()
-    proved = is_proved(rotation, holdings, recorded, clients.settings.deployment)
-    others = [held for held in holdings.credentials if held.key_id != key_id or not proved]
-    return Facts(
-        object_id=holdings.object_id,
-        display_name="",
-        old_key_id=key_id if proved else None,
-        left_alone=not_proved(others) if not proved else "",
-    )
+    if is_proved(rotation, holdings, recorded, clients.settings.deployment):
+        known = msgspec.structs.replace(known, old_key_id=rotation.tagged_key_id)
+    said = "" if known.old_key_id else not_proved(holdings.credentials)
+    if said and holdings.credentials and rotation.reason == Reason.LEAK:
+        advice = "Find out which one leaked, and remove it at its issuer by its key id: it works until then."
+        raise PermanentError("key-unknown", said, advice)
+    return msgspec.structs.replace(known, object_id=holdings.object_id, left_alone=said, remarks=())
+
+
+async def _told_apart(clients: Clients, rotation: Rotation) -> Facts:
+    try:
+        return await credential(clients, rotation)
+    except PermanentError:
+        return Facts(object_id="", display_name="")
 
 
 def is_proved(rotation: Rotation, holdings: Holdings, recorded: str | None, deployment: str) -> bool:
@@ -67,12 +80,12 @@ def is_proved(rotation: Rotation, holdings: Holdings, recorded: str | None, depl
     return labelled or recorded == rotation.tagged_key_id
 
 
-def not_proved(others: Sequence[Held]) -> str:
-    """Return what is told where it isn't known which credential is the secret's own."""
-    if not others:
-        return "The issuer has no credential any more."
-    ends = max(held.expires for held in others)
-    many = f"{len(others)} credentials, made by hand or by others, are" if len(others) > 1 else "1 credential is"
+def not_proved(held: Sequence[Held]) -> str:
+    """Return what is told where it isn't known which credential of several is the secret's own."""
+    if not held:
+        return "Its issuer has no credential any more."
+    ends = max(one.expires for one in held)
+    many = f"{len(held)} credentials are" if len(held) > 1 else "1 credential is"
     return f"Which credential it holds can't be proved: {many} left alone, the last works until {ends:%Y-%m-%d}."
 
 

@@ -24,6 +24,8 @@ class Verdict(StrEnum):
     """What would become of a rotation that started now."""
 
     ROTATES = "rotates"
+    NOTHING_LEFT = "nothing-left"
+    """No consumer needs a key any more: nothing is made."""
     STOPS = "stops"
     NOT_DUE = "not-due"
     UNTAGGED = "untagged"
@@ -91,6 +93,8 @@ async def make(clients: Clients, request: RotationRequest) -> Plan:
     if rotation is None or found.version is None:
         return _nothing_to_walk(request, found)
     facts, missing = await _looked(clients, rotation)
+    if facts.nothing_left():
+        return await _nothing_left(clients, rotation, found, facts, missing)
     ends = due.end_of(rotation.policy, found.version.created, rotation.expires)
     missing = (*_gates(rotation), *missing)
     dates = Dates(
@@ -112,6 +116,24 @@ async def make(clients: Clients, request: RotationRequest) -> Plan:
         not_proved=_not_proved(rotation, clients),
         readers=concerned,
         remarks=facts.remarks + unseen + _remarks(rotation, dates, now, is_due=found.is_due),
+    )
+
+
+async def _nothing_left(
+    clients: Clients, rotation: Rotation, found: reading.Examined, facts: Facts, missing: tuple[Missing, ...]
+) -> Plan:
+    """Return the plan of a rotation that ends before anything is made."""
+    skipped = rotation.reason in JUDGED and not found.is_due
+    verdict = Verdict.NOT_DUE if skipped else Verdict.STOPS if missing else Verdict.NOTHING_LEFT
+    why = found.why if skipped else "no consumer needs a key any more"
+    concerned, unseen = await _readers(clients, rotation)
+    request = RotationRequest(vault=rotation.vault, secret=rotation.secret, reason=rotation.reason)
+    return msgspec.structs.replace(
+        _without_steps(request, verdict, why, missing),
+        steps=tuple(Walkthrough(rotation, facts, rotation.started, clients.settings).steps()),
+        not_proved=_not_proved(rotation, clients),
+        readers=concerned,
+        remarks=facts.remarks + unseen + tuple(f"{t.uri} needs no key any more: {t.keyless}." for t in facts.keyless()),
     )
 
 
@@ -143,10 +165,10 @@ def _nothing_to_walk(request: RotationRequest, found: reading.Examined) -> Plan:
 async def _looked(clients: Clients, rotation: Rotation) -> tuple[Facts, tuple[Missing, ...]]:
     """Return what could be found out, and all that is missing, where preflight stops at the first."""
     policy = rotation.policy
-    credential = await _tried(inspection.credential(clients, rotation))
     found = await asyncio.gather(*(_tried(inspection.consumer(clients, rotation, ref)) for ref in policy.consumers))
-    facts = Facts(object_id="", display_name="") if isinstance(credential, PermanentError) else credential
     seen = [ConsumerFacts(object_id="") if isinstance(f, PermanentError) else f for f in found]
+    credential = await _tried(inspection.issuer(seen)(clients, rotation))
+    facts = Facts(object_id="", display_name="") if isinstance(credential, PermanentError) else credential
     subjects = (f"{policy.credential.kind}:{policy.credential.target}", *(ref.uri for ref in policy.consumers))
     asked = zip(subjects, (credential, *found), strict=True)
     missing = tuple(_missing(names.PREFLIGHT, subject, f) for subject, f in asked if isinstance(f, PermanentError))

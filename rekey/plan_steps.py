@@ -49,6 +49,9 @@ class Walkthrough:
 
     def steps(self) -> Iterator[PlannedStep]:
         """Return every step in order."""
+        if self._facts.nothing_left():
+            yield from self._stops()
+            return
         at_retire = self._rotation.policy.disable_old == "at-retire"
         yield self._step(names.READ_POLICY, "Reads the newest version and its tags.", self._version("read"))
         yield self._step(names.OPEN_RECORD, "Opens the evidence record.", self._record("created"))
@@ -72,6 +75,15 @@ class Walkthrough:
             yield self._disable()
         yield self._retire()
         yield self._mail(NoticeKind.DONE)
+        yield self._step(names.CLOSE_RECORD, "Closes the record.", self._record("closed"))
+
+    def _stops(self) -> Iterator[PlannedStep]:
+        yield self._step(names.READ_POLICY, "Reads the newest version and its tags.", self._version("read"))
+        yield self._step(names.OPEN_RECORD, "Opens the evidence record.", self._record("created"))
+        yield self._preflight()
+        if self._rotation.reason == Reason.LEAK and self._facts.old_key_id:
+            yield self._retire()
+        yield self._mail(NoticeKind.NOTHING_LEFT)
         yield self._step(names.CLOSE_RECORD, "Closes the record.", self._record("closed"))
 
     def _preflight(self) -> PlannedStep:

@@ -13,10 +13,11 @@ _DESCRIPTION = """\
 Say what a rotation would do: every step in order, each object it would touch, whom it would write to, which rights it
 needs, and what is missing. Nothing is changed, stored, started or mailed.
 
-Exit code: 0 it would rotate, or isn't due yet; 1 something would stop it, or the API can't be asked; 2 if what was
-given can't be used."""
+Exit code: 0 it would rotate, isn't due yet, or nothing is left to rotate; 1 something would stop it, or the API can't
+be asked; 2 if what was given can't be used."""
 _SAID = {
     "rotates": "would rotate",
+    "nothing-left": "has nothing left to rotate",
     "stops": "would stop",
     "not-due": "would not rotate yet",
     "untagged": "is not managed",
@@ -48,7 +49,7 @@ def _plan(client: OperatorClient, chosen: argparse.Namespace) -> int:
     else:
         for line in _lines(answer):
             write(line)
-    return OK if answer["verdict"] in {"rotates", "not-due"} else FINDINGS
+    return OK if answer["verdict"] in {"rotates", "nothing-left", "not-due"} else FINDINGS
 
 
 def _lines(answer: Any) -> Iterator[str]:

@@ -59,6 +59,7 @@ STATES: list[tuple[str, object, Outcome, dict[str, str]]] = [
     ("read_policy", QUESTION, Ok({"not_due": "200 days left"}), {"state": "not-due", "not_due": "200 days left"}),
     ("close_record", WALK.but(result="done"), Ok(), {"state": "done"}),
     ("close_record", WALK.but(result="superseded"), Ok(), {"state": "superseded"}),
+    ("close_record", WALK.but(result="nothing-left"), Ok(), {"state": "nothing-left"}),
     ("close_record", WALK.but(result="done"), RetryAfter("busy", "wait"), {"state": "retrying", "waiting_for": "busy"}),
     ("notify_owners", telling(NoticeKind.STARTING), Ok(), {"state": "running", "notice": "starting"}),
     ("notify_owners", telling(NoticeKind.FAILED, code="gone"), Ok(), {"state": "failed", "waiting_for": "gone"}),

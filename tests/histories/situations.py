@@ -199,7 +199,6 @@ ROTATIONS: dict[str, Situation] = {
     # Consumers that need no key any more.
     "nothing-left": _rotation(lambda: World(keyless=1)),
     "nothing-left-leak": _rotation(lambda: World(keyless=1, reason="leak")),
-    "nothing-left-key-unknown": _rotation(lambda: World(keyless=1, reason="leak", left_alone=LEFT_ALONE)),
     "keyless-skipped": _rotation(lambda: _keyless(keyless=1)),
     "keyless-meanwhile": _rotation(_keyless),
     "keyless-no-more": _rotation(lambda: World(consumers=2, keyless=1)),

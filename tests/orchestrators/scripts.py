@@ -86,8 +86,6 @@ class World:
     """When each consumer gets its turn; with the others where nothing is said."""
     keyless: int = 0
     """How many of the consumers, from the first, need no key any more."""
-    left_alone: str = ""
-    """Why it isn't known which credential the old version holds."""
     acknowledged_after: timedelta | None = None
     """When those who act by hand are on the record as acknowledged."""
     refused_after: timedelta | None = None
@@ -133,8 +131,7 @@ class World:
             names.PREFLIGHT: lambda: Facts(
                 object_id="object",
                 display_name="Shop",
-                old_key_id=None if self.left_alone else OLD_KEY,
-                left_alone=self.left_alone,
+                old_key_id=OLD_KEY,
                 consumers=self._targets(),
             ),
             names.NOTIFY_OWNERS: lambda: Told(kind=NoticeKind(payload["notice"]["kind"]), accepted=(OWNER,)),

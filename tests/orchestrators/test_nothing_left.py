@@ -71,15 +71,6 @@ def test_leaked_password_is_retired_until_that_succeeds() -> None:
     assert told(world, "needs-you")["notice"]["code"] == "forbidden"
 
 
-def test_leaked_password_that_nobody_can_name_is_a_failure() -> None:
-    """Whoever reported the leak hears that the password still works, and that it is theirs to remove."""
-    world = World(keyless=1, reason="leak", left_alone="Which credential it holds can't be proved.")
-    assert world.run().failed
-    assert world.steps == [*LOOKED, "notify_owners failed", "close_record"]
-    notice = told(world, "failed")["notice"]
-    assert (notice["code"], notice["message"]) == ("key-unknown", "Which credential it holds can't be proved.")
-
-
 def test_one_that_needs_no_key_is_skipped() -> None:
     """The others get the new value; the one that needs none is asked once more, right before the old one goes."""
     world = World(consumers=2, keyless=1).says(names.UPDATE_CONSUMER, Ok("toy://place/1"), NEEDS_NONE)

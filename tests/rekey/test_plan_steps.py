@@ -45,3 +45,12 @@ def test_key_in_turn_is_neither_labelled_nor_staged() -> None:
     touched = [touch for step in steps for touch in step.touches]
     assert any("key2@2030-01-01" in touch.change for touch in touched)
     assert not any("staged" in touch.id or "label" in touch.change for touch in touched)
+
+
+@pytest.mark.parametrize("reason", ["manual", "leak"])
+def test_nothing_is_planned_where_nothing_is_left(reason: str) -> None:
+    """A plan for a secret that nobody needs ends where its rotation does; what leaked goes in both."""
+    world = World(keyless=1, reason=reason)
+    rotation, facts = _walked(world)
+    planned = Walkthrough(rotation, facts, BEGIN, toys.settings()).steps()
+    assert [step.step for step in planned] == [call.name for call in world.engine.calls]

@@ -277,3 +277,34 @@ async def test_a_policy_that_asks_to_wait_stops_it(
     await retag(company, rekey_window="Sat 02:00 PT4H")
     answer = await plan(company, durable, reason=reason)
     assert (answer["verdict"], [m["subject"] for m in answer["missing"]]) == (verdict, missing)
+
+
+def _federate(company: Company) -> None:
+    (project,) = company.azure.cloud.azuredevops.organizations[company.scenario.organization].projects.values()
+    (endpoint,) = project.endpoints.values()
+    endpoint.document["authorization"]["scheme"] = "WorkloadIdentityFederation"
+
+
+async def test_nothing_is_left_to_rotate(company: Company, durable: FakeDurable) -> None:
+    """The plan says so and why, who hears of it, and that nothing is made; nothing is missing."""
+    _federate(company)
+    answer = await plan(company, durable)
+    assert (answer["verdict"], answer["missing"], answer["dates"]) == ("nothing-left", [], None)
+    assert names.GENERATE_CREDENTIAL not in {found["step"] for found in answer["steps"]}
+    assert any("signs in by workload identity federation" in said for said in answer["remarks"])
+    told = {t["id"] for t in step(answer, names.NOTIFY_OWNERS)["touches"]}
+    assert told == {company.scenario.owner, *company.settings.operators}
+
+
+async def test_what_leaked_goes_from_the_application(company: Company, durable: FakeDurable) -> None:
+    """A leaked password is retired although nobody needs another one; one that can't be told from others is missing."""
+    _federate(company)
+    (old,) = company.application.live()
+    answer = await plan(company, durable, reason="leak")
+    (touched,) = step(answer, names.RETIRE_OLD_CREDENTIAL)["touches"]
+    assert (answer["verdict"], old.key_id in touched["change"]) == ("nothing-left", True)
+    await retag(company, rekey_key_id=old.key_id)
+    tags = company.azure.cloud.keyvault.vaults[company.scenario.vault].secret(company.scenario.secret).latest.tags or {}
+    del tags["rekey-adopt"]
+    answer = await plan(company, durable, reason="leak")
+    assert (answer["verdict"], [m["code"] for m in answer["missing"]]) == ("stops", ["key-unknown"])
