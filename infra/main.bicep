@@ -28,7 +28,7 @@ type targetVault = {
   @description('Azure DevOps organizations and their projects that secrets of this vault may name: {contoso: [\'Shop\']}.')
   organizations: object?
 
-  @description('ARM ids of the storage accounts, workflows and sites that secrets of this vault may name. Rekey is granted its role on each; an id of anything else, such as a resource group, is only allowed.')
+  @description('ARM ids of the storage accounts, workflows and sites that secrets of this vault may name, and of the user-assigned identities of service connections. Rekey is granted its role on each; an id of anything else, such as a resource group, is only allowed.')
   resources: string[]?
 }
 
@@ -45,6 +45,29 @@ type planeIdentity = {
 
   @description('Object id: the plane\'s roles are its.')
   principalId: string
+}
+
+@description('What a second function app may vend: service connections without a secret, and roles for what they sign in as.')
+type vendingTerms = {
+  @description('The role definitions that it may grant, by GUID. With one that can grant all others (Owner, User Access Administrator, Role Based Access Control Administrator) the deployment fails.')
+  @minLength(1)
+  roles: string[]
+
+  @description('ARM ids of the resource groups, or subscriptions, that it may grant them at and below. Its right to do so is granted there, limited to these roles and to service principals; an id of anything else is only allowed.')
+  @minLength(1)
+  scopes: string[]
+
+  @description('ARM id of the resource group that it makes user-assigned identities in: one that exists, with nothing else in it.')
+  identities: string
+
+  @description('The region of those identities, by its short name; left out: the one of this deployment.')
+  location: string?
+
+  @description('What it may do; left out: both.')
+  federation: ('side-by-side' | 'vend')[]?
+
+  @description('Object ids of those who may call its operator API; left out: operatorApiPrincipals. Whoever asks can\'t approve, so there have to be two.')
+  operatorApiPrincipals: string[]?
 }
 
 @description('The deployment\'s name, in every resource\'s name and in the label of every credential that Rekey makes: 1 to 20 of a-z, 0-9 and -.')
@@ -130,6 +153,9 @@ param federation ('repair' | 'in-place')[] = [
   'repair'
 ]
 
+@description('Makes a second function app with an identity of its own, for connections side by side and new ones; left out: there is none.')
+param vending vendingTerms?
+
 @description('Redundancy of Rekey\'s storage account, which holds the evidence; Standard_LRS where a region has no zones.')
 param storageSku string = 'Standard_ZRS'
 
@@ -181,6 +207,7 @@ var resources = union(map(namedResources, id => join(take(split(toLower(id), '/'
 var storageAccounts = filter(resources, id => contains(id, '/providers/microsoft.storage/storageaccounts/'))
 var workflows = filter(resources, id => contains(id, '/providers/microsoft.logic/workflows/'))
 var sites = filter(resources, id => contains(id, '/providers/microsoft.web/sites/'))
+var connectionIdentities = filter(resources, id => contains(id, '/providers/microsoft.managedidentity/userassignedidentities/'))
 
 var privateServices = empty(privateEndpointSubnetId) ? [] : ['blob', 'queue', 'table', 'vault', 'sites']
 
@@ -199,8 +226,38 @@ var managedDomainLimits = {
   'mail-hour': { count: 10, seconds: 3600 }
 }
 
+// Those of both function apps.
+var sharedSettings = {
+  REKEY_CLOUD: clouds[environment().name]
+  REKEY_DEPLOYMENT: environmentName
+  REKEY_TENANT_ID: subscription().tenantId
+  REKEY_SCOPES: string(scopes)
+  REKEY_STAGING_VAULT: stagingVault.outputs.name
+  REKEY_OPERATORS: join(operators, ',')
+  REKEY_MAIL_DOMAINS: join(mailDomains, ',')
+  REKEY_MAIL_ENDPOINT: mail.outputs.endpoint
+  REKEY_MAIL_SENDER: mail.outputs.sender
+  REKEY_LIMITS: string(union(mailDomainVerified ? {} : managedDomainLimits, limits))
+  REKEY_SCHEDULES: string(schedules)
+  REKEY_HISTORY_DAYS: string(historyDays)
+  REKEY_WHEN_WELL: whenWell
+  REKEY_READERS: string(readers)
+  REKEY_AUDIT_RULES: string(auditRules)
+}
+
+var vends = vending != null
+var refusedRoles = map(loadJsonContent('refused-roles.json'), role => role.id)
+var askedRoles = map(vending.?roles ?? [], id => toLower(id))
+var vendedRoles = empty(filter(askedRoles, id => contains(refusedRoles, id))) ? askedRoles : fail('vending.roles: Owner, User Access Administrator and Role Based Access Control Administrator can grant all other roles, and are never granted.')
+
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: 'id-rekey-${environmentName}'
+  location: location
+  tags: allTags
+}
+
+resource vendingIdentity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = if (vends) {
+  name: 'id-rekey-${environmentName}-vending'
   location: location
   tags: allTags
 }
@@ -250,7 +307,7 @@ module monitoring 'app/monitoring.bicep' = {
     location: location
     tags: allTags
     retentionDays: logRetentionDays
-    principalId: identity.properties.principalId
+    principalIds: union([identity.properties.principalId], vends ? [vendingIdentity!.properties.principalId] : [])
   }
 }
 
@@ -262,7 +319,7 @@ module mail 'app/mail.bicep' = {
     dataLocation: mailDataLocation
     customDomain: mailDomain
     customDomainVerified: mailDomainVerified
-    principalId: principals.?mail ?? identity.properties.principalId
+    principalIds: union([principals.?mail ?? identity.properties.principalId], vends ? [vendingIdentity!.properties.principalId] : [])
   }
 }
 
@@ -272,6 +329,7 @@ module functionApp 'app/function-app.bicep' = {
     name: 'func-rekey-${suffix}'
     location: location
     tags: allTags
+    service: 'rekey'
     identityId: identity.id
     moreIdentityIds: map(identities, entry => entry.id)
     identityClientId: identity.properties.clientId
@@ -284,29 +342,53 @@ module functionApp 'app/function-app.bicep' = {
     authClientId: operatorApiClientId
     authPrincipals: operatorApiPrincipals
     authClients: operatorApiClients
-    rekeySettings: {
-      REKEY_CLOUD: clouds[environment().name]
-      REKEY_DEPLOYMENT: environmentName
-      REKEY_TENANT_ID: subscription().tenantId
+    rekeySettings: union(sharedSettings, {
       REKEY_IDENTITY_CLIENT_ID: identity.properties.clientId
       REKEY_IDENTITIES: string(toObject(identities, entry => entry.plane, entry => entry.clientId))
-      REKEY_SCOPES: string(scopes)
-      REKEY_STAGING_VAULT: stagingVault.outputs.name
-      REKEY_OPERATORS: join(operators, ',')
-      REKEY_MAIL_DOMAINS: join(mailDomains, ',')
-      REKEY_MAIL_ENDPOINT: mail.outputs.endpoint
-      REKEY_MAIL_SENDER: mail.outputs.sender
-      REKEY_LIMITS: string(union(mailDomainVerified ? {} : managedDomainLimits, limits))
-      REKEY_SCHEDULES: string(schedules)
-      REKEY_HISTORY_DAYS: string(historyDays)
-      REKEY_WHEN_WELL: whenWell
       REKEY_AUDIT_STORAGE: join(map(auditAccounts, account => 'https://${account}.blob.${environment().suffixes.storage}'), ',')
-      REKEY_READERS: string(readers)
-      REKEY_AUDIT_RULES: string(auditRules)
       REKEY_DUTY: 'rotation'
       REKEY_FEDERATION: join(federation, ',')
       REKEY_VENDING: ''
-    }
+    })
+  }
+}
+
+module vendingApp 'app/vending.bicep' = if (vends) {
+  name: 'rekey-${environmentName}-vending'
+  params: {
+    environmentName: environmentName
+    location: location
+    tags: allTags
+    suffix: suffix
+    identityId: vendingIdentity!.id
+    identityClientId: vendingIdentity!.properties.clientId
+    principalId: vendingIdentity!.properties.principalId
+    storageSku: storageSku
+    dataPublicNetworkAccess: dataPublicNetworkAccess
+    apiPublicNetworkAccess: apiPublicNetworkAccess
+    applicationInsightsConnectionString: monitoring.outputs.connectionString
+    subnetId: subnetId
+    privateEndpointSubnetId: privateEndpointSubnetId
+    privateDnsZoneIds: privateDnsZoneIds
+    authClientId: operatorApiClientId
+    authPrincipals: vending.?operatorApiPrincipals ?? operatorApiPrincipals
+    authClients: operatorApiClients
+    roleIds: vendedRoles
+    scopes: vending.?scopes ?? []
+    identities: vending.?identities ?? ''
+    rekeySettings: union(sharedSettings, {
+      REKEY_IDENTITY_CLIENT_ID: vendingIdentity!.properties.clientId
+      REKEY_IDENTITIES: '{}'
+      REKEY_AUDIT_STORAGE: ''
+      REKEY_DUTY: 'vending'
+      REKEY_FEDERATION: join(vending.?federation ?? ['side-by-side', 'vend'], ',')
+      REKEY_VENDING: string({
+        roles: vendedRoles
+        scopes: vending.?scopes ?? []
+        identities: vending.?identities ?? ''
+        location: toLower(vending.?location ?? location)
+      })
+    })
   }
 }
 
@@ -380,6 +462,17 @@ module siteAccess 'app/site-access.bicep' = [
   }
 ]
 
+module identityAccess 'app/identity-access.bicep' = [
+  for id in connectionIdentities: {
+    name: 'rekey-${environmentName}-${uniqueString(id)}'
+    scope: resourceGroup(split(id, '/')[2], split(id, '/')[4])
+    params: {
+      name: split(id, '/')[8]
+      principalIds: union([principals[?'resource-manager'] ?? identity.properties.principalId], vends ? [vendingIdentity!.properties.principalId] : [])
+    }
+  }
+]
+
 @description('Object id of the identity that the set-up scripts make owner of the applications and grant Graph permissions.')
 output identityPrincipalId string = principals.?graph ?? identity.properties.principalId
 
@@ -406,3 +499,12 @@ output mailSender string = mail.outputs.sender
 
 @description('DNS records that verify mailDomain; empty without one.')
 output mailDomainRecords object = mail.outputs.customDomainRecords
+
+@description('Object id of the identity that vends, a user of the Azure DevOps organizations as well; empty without vending.')
+output vendingPrincipalId string = vends ? vendingIdentity!.properties.principalId : ''
+
+@description('Name of the function app that vends; empty without vending.')
+output vendingFunctionAppName string = vends ? vendingApp!.outputs.functionAppName : ''
+
+@description('Address of its operator API; empty without vending.')
+output vendingOperatorApi string = vends ? vendingApp!.outputs.address : ''

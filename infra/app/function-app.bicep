@@ -3,6 +3,9 @@ param name string
 param location string
 param tags object
 
+@description('Which service of azure.yaml it is; azd wants one resource for each.')
+param service string
+
 @description('ARM id of Rekey\'s identity.')
 param identityId string
 param identityClientId string
@@ -53,7 +56,7 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
 resource app 'Microsoft.Web/sites@2025-03-01' = {
   name: name
   location: location
-  tags: union(tags, { 'azd-service-name': 'rekey' })
+  tags: union(tags, { 'azd-service-name': service })
   kind: 'functionapp,linux'
   identity: {
     type: 'UserAssigned'

@@ -9,8 +9,8 @@ param customDomain string
 @description('Whether it is verified: an unverified domain can\'t be linked.')
 param customDomainVerified bool
 
-@description('Object id of Rekey\'s identity.')
-param principalId string
+@description('Object ids of the function apps\' identities.')
+param principalIds string[]
 
 var roles = loadJsonContent('../roles.json')
 var sendsFromCustom = !empty(customDomain) && customDomainVerified
@@ -57,16 +57,18 @@ resource communication 'Microsoft.Communication/communicationServices@2025-09-01
   }
 }
 
-resource sender 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(communication.id, principalId, roles.communicationAndEmailServiceOwner.id)
-  scope: communication
-  properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.communicationAndEmailServiceOwner.id)
-    principalId: principalId
-    principalType: 'ServicePrincipal'
-    description: 'Rekey tells owners and third parties by mail; there is no smaller built-in role that may send.'
+resource sender 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for principalId in principalIds: {
+    name: guid(communication.id, principalId, roles.communicationAndEmailServiceOwner.id)
+    scope: communication
+    properties: {
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.communicationAndEmailServiceOwner.id)
+      principalId: principalId
+      principalType: 'ServicePrincipal'
+      description: 'Rekey tells owners and third parties by mail; there is no smaller built-in role that may send.'
+    }
   }
-}
+]
 
 output endpoint string = 'https://${communication.properties.hostName}'
 output sender string = sendsFromCustom ? 'DoNotReply@${customDomain}' : 'DoNotReply@${managed.properties.fromSenderDomain}'

@@ -4,8 +4,8 @@ param location string
 param tags object
 param retentionDays int
 
-@description('Object id of Rekey\'s identity.')
-param principalId string
+@description('Object ids of the function apps\' identities.')
+param principalIds string[]
 
 var roles = loadJsonContent('../roles.json')
 
@@ -36,16 +36,18 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   }
 }
 
-resource publisher 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(insights.id, principalId, roles.monitoringMetricsPublisher.id)
-  scope: insights
-  properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.monitoringMetricsPublisher.id)
-    principalId: principalId
-    principalType: 'ServicePrincipal'
-    description: 'The host sends logs and metrics; without local authentication it needs an identity that may.'
+resource publisher 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for principalId in principalIds: {
+    name: guid(insights.id, principalId, roles.monitoringMetricsPublisher.id)
+    scope: insights
+    properties: {
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.monitoringMetricsPublisher.id)
+      principalId: principalId
+      principalType: 'ServicePrincipal'
+      description: 'The host sends logs and metrics; without local authentication it needs an identity that may.'
+    }
   }
-}
+]
 
 resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
   name: guid(resourceGroup().id, environmentName, 'rotations')

@@ -7,12 +7,14 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 type Names = Mapping[str, Any]
 type Compiled = Callable[[Names], Any]
 
+INFRA = Path(__file__).parents[2] / "infra"
 _TOKEN = re.compile(
     r"(?P<space>[ \t]+|//[^\n]*)|(?P<line>\n)|(?P<text>'(?:[^'\\]|\\.)*')|(?P<number>\d+)|(?P<name>[A-Za-z_]\w*)"
     r"|(?P<sign>=>|\?\?|==|!=|\.\?|\[\?|[][(){}.,:?!-])"
@@ -160,6 +162,14 @@ def _reached(of: Compiled, key: Compiled, *, optional: bool) -> Compiled:
     return reach
 
 
+class RefusedError(Exception):
+    """The deployment fails with this message."""
+
+
+def _fail(message: str) -> None:
+    raise RefusedError(message)
+
+
 def _union(*given: Any) -> Any:
     if isinstance(given[0], dict):
         merged: dict[str, Any] = {}
@@ -176,11 +186,14 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
         "contains": lambda whole, part: part in whole,
         "empty": lambda whole: not whole,
+        "fail": _fail,
         "filter": lambda items, keep: [i for i in items if keep(i)],
         "flatten": lambda lists: [i for items in lists for i in items],
         "guid": lambda *parts: hashlib.sha256("".join(parts).encode()).hexdigest()[:32],
         "indexOf": lambda items, item: items.index(item),
         "join": lambda items, between: between.join(items),
+        "length": len,
+        "loadJsonContent": lambda path: json.loads((INFRA / path.removeprefix("../")).read_text()),
         "map": lambda items, change: [change(i) for i in items],
         "readEnvironmentVariable": lambda _name, default: default,
         "split": lambda text, between: text.split(between),

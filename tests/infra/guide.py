@@ -12,7 +12,7 @@ from rekey.registry import CONSUMER_KINDS, CREDENTIAL_KINDS, consumer_kind, cred
 from tools.check import shell
 
 ROOT = Path(__file__).parents[2]
-STEPS = 10
+STEPS = 12
 _BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PATH = re.compile(r"`((?:infra|docs|tests|tools|rekey|dist)/[\w./-]+)`")
 _CAMEL = re.compile(r"`([a-z]+[A-Z]\w*)`")

@@ -23,11 +23,20 @@ ASSIGNMENTS = [
     (template, resource)
     for template in ALL
     for resource in template.resources.values()
-    if resource.type == "Microsoft.Authorization/roleAssignments"
+    if resource.type == "Microsoft.Authorization/roleAssignments" and template.path.parent.name != "modules"
 ]
+"""All but those of what is deployed by itself, which grants a role that is chosen there."""
 GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PLANES = ("vault", "resource-manager", "mail", "storage")
 """Those of a permission's planes whose rights are Azure roles."""
+
+
+WIDE = {
+    "vending-subscription.bicep": "roleBasedAccessControlAdministrator",
+    "vending-group.bicep": "roleBasedAccessControlAdministrator",
+    "vending-identities.bicep": "managedIdentityContributor",
+}
+"""What is granted in more than one resource: by which template, which role."""
 
 
 def faults(template: Template, resource: Declaration) -> list[str]:
@@ -39,12 +48,21 @@ def faults(template: Template, resource: Declaration) -> list[str]:
         found.append(f"{resource.symbol}: {role} is no role of roles.json")
     elif name != f"guid({scope}.id, principalId, roles.{key[1]}.id)":
         found.append(f"{resource.symbol}: the name isn't made of scope, principal and role")
-    if scope not in template.resources:
+    if scope not in template.resources and WIDE.get(template.path.name, "") != (key and key[1]):
         found.append(f"{resource.symbol}: the scope isn't one resource")
+    if key and key[1] == "roleBasedAccessControlAdministrator":
+        found += unconditional(resource)
     reason = at(resource.body, "properties.description")
     if not isinstance(reason, str) or len(reason) < 30:
         found.append(f"{resource.symbol}: there is no reason")
     return found
+
+
+def unconditional(resource: Declaration) -> list[str]:
+    """Say if who may grant roles isn't held to a condition that is handed in, and can't be empty."""
+    condition, version = (at(resource.body, f"properties.{name}") for name in ("condition", "conditionVersion"))
+    held = isinstance(condition, Expression) and condition.text == "condition" and version == "2.0"
+    return [] if held else [f"{resource.symbol}: may grant any role"]
 
 
 def text(value: object) -> str:

@@ -9,7 +9,7 @@ import pytest
 from rekey import settings
 from rekey.clouds import CLOUDS
 from tests.infra.bicep_defaults import at
-from tests.infra.bicep_source import Expression, Template, Value, parts, source
+from tests.infra.bicep_source import Expression, Template, Value, parts, source, value, walk
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
@@ -27,20 +27,32 @@ def example() -> dict[str, str]:
     return values
 
 
-def deployed() -> dict[str, Value]:
-    """Return the settings that the templates give the function app."""
+def deployed(app: str = "functionApp") -> dict[str, Value]:
+    """Return the settings that the templates give a function app: the host's, those of both apps, and its own."""
+    main = Template(INFRA / "main.bicep")
     host = Template(INFRA / "app" / "function-app.bicep").variables["hostSettings"]
-    rekey = at(Template(INFRA / "main.bicep").modules["functionApp"].body, "params.rekeySettings")
+    shared = main.variables["sharedSettings"]
+    given = at(main.modules[app].body, "params.rekeySettings")
+    assert isinstance(given, Expression)
+    assert given.text.startswith("union(sharedSettings, {")
+    own = value(next(node for node in walk(given.node) if node.type == "object"))
     assert isinstance(host, dict)
-    assert isinstance(rekey, dict)
-    assert not set(host) & set(rekey)
-    return host | rekey
+    assert isinstance(shared, dict)
+    assert isinstance(own, dict)
+    assert not set(host) & set(own | shared)
+    assert not set(own) & set(shared)
+    return host | shared | own
 
 
 def test_the_settings_of_example_and_templates_are_the_same() -> None:
     """Whatever the example shows is deployed, and nothing that it doesn't show but what only Azure needs."""
     names = {name.partition("__")[0] for name in deployed()}
     assert names - OF_AZURE == set(example()) - OF_THE_PLAN
+
+
+def test_both_function_apps_have_the_same_settings() -> None:
+    """The app that vends is given every setting that the one that rotates has, and no other."""
+    assert list(deployed("vendingApp")) == list(deployed())
 
 
 def test_the_settings_of_code_and_templates_are_the_same() -> None:
@@ -105,7 +117,7 @@ def test_the_scopes_have_the_fields_that_the_code_takes() -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("      REKEY_OPERATORS: join(operators, ',')\n", ""), ("REKEY_OPERATORS:", "REKEY_OPERATOR:")],
+    [("  REKEY_OPERATORS: join(operators, ',')\n", ""), ("REKEY_OPERATORS:", "REKEY_OPERATOR:")],
 )
 def test_a_missing_or_misspelt_setting_is_noticed(
     old: str, new: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -28,7 +28,7 @@ def test_its_commands_are_sound_shell(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "instead", "problem"),
     [
-        ("## 7. ", "## 8. ", "expected steps 1 to 10"),
+        ("## 7. ", "## 8. ", "expected steps 1 to 12"),
         (
             "**You should see** `Tokens are for",
             "There is `Tokens are for",

@@ -204,4 +204,6 @@ def test_azd_deploys_what_was_packed() -> None:
     lines = {line.split(" #")[0].strip() for line in (ROOT / "azure.yaml").read_text().splitlines()}
     assert {"rekey:", "project: .", f"dist: {TARGET / UNPACKED}", "host: function", "language: python"} <= lines
     assert {"remoteBuild: false", "run: make package"} <= lines
-    assert "'azd-service-name': 'rekey'" in (ROOT / "infra" / "app" / "function-app.bicep").read_text()
+    assert "'azd-service-name': service" in (ROOT / "infra" / "app" / "function-app.bicep").read_text()
+    main = (ROOT / "infra" / "main.bicep").read_text()
+    assert main.count("    service: 'rekey'\n") == 1
