@@ -8,6 +8,7 @@ from durabletask.task import OrchestrationContext
 from orchestrators.attempts import Steps, attempted
 from rekey import names
 from rekey.model import RotationRequest
+from rekey.model.federation import FederationRequest, VendingRequest
 from rekey.model.request import Alone
 
 
@@ -15,6 +16,18 @@ def rotation_forwarded(ctx: OrchestrationContext, request: RotationRequest) -> S
     """Return what this instance ends with if another one rotates that secret, None if this is the one."""
     instance = names.instance_id(request.vault, request.secret)
     return (yield from _unless(ctx, instance, names.START_ROTATION, request))
+
+
+def federation_forwarded(ctx: OrchestrationContext, request: FederationRequest) -> Steps[dict[str, Any] | None]:
+    """Return what this instance ends with if another one federates that connection, None if this is the one."""
+    instance = names.federation_instance(request.organization, request.project, request.connection)
+    return (yield from _unless(ctx, instance, names.START_FEDERATION, request))
+
+
+def vending_forwarded(ctx: OrchestrationContext, request: VendingRequest) -> Steps[dict[str, Any] | None]:
+    """Return what this instance ends with if another one makes that connection, None if this is the one."""
+    instance = names.federation_instance(request.organization, request.project, request.name)
+    return (yield from _unless(ctx, instance, names.START_VENDING, request))
 
 
 def alone_forwarded(ctx: OrchestrationContext, orchestrator: str) -> Steps[dict[str, Any] | None]:

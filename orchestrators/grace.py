@@ -6,11 +6,12 @@ Whoever may read the secret and was refused the old version gets it back, for th
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from durabletask.task import OrchestrationContext, when_any
+from durabletask.task import OrchestrationContext
 
 from orchestrators.attempts import StepFailed, Steps
 from orchestrators.clock import now
 from orchestrators.rotation_steps import RotationSteps
+from orchestrators.waiting import event_or
 from rekey import names
 from rekey.due import grace_until
 from rekey.model import Decided, Reason, Refusal, UseCheck, Walk, decode
@@ -60,11 +61,7 @@ class Grace:
 
     def event_or(self, until: datetime) -> Steps[bool]:
         """Wait until then, or for the event which says that there is something on the record: then it is True."""
-        event = self._ctx.wait_for_external_event(names.DECISION_EVENT)
-        first = yield when_any([event, self._ctx.create_timer(until)])
-        # The engine gives an event to the oldest wait: one that nobody waits for any more would swallow the next.
-        event.cancel()
-        return first is event
+        return (yield from event_or(self._ctx, until))
 
     def _wait(self, walk: Walk) -> Steps[None]:
         while now(self._ctx) < self._until:

@@ -1,14 +1,14 @@
 """Who is told what at which point of a rotation; a mail that doesn't go out waits, the rotation doesn't."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from durabletask.task import OrchestrationContext
 
-from orchestrators.attempts import StepFailed, Steps, attempted
-from rekey import names
+from orchestrators.attempts import StepFailed, Steps
+from orchestrators.sending import Sender, of_failure
 from rekey.model import (
     NOT_ACKNOWLEDGED,
     BadPolicy,
@@ -26,20 +26,15 @@ from rekey.model import (
 )
 from rekey.model.audit import Alert
 
-MAIL_PATIENCE = timedelta(minutes=2)
-"""How long a mail may hold up a rotation; after that it goes to the outbox."""
-
 CAN_WAIT = frozenset({NoticeKind.STARTING, NoticeKind.SWITCHED, NoticeKind.DONE, NoticeKind.NOTHING_LEFT})
 """What merely goes as planned; of a rotation that is one of many it is told in the next digest."""
 
 
-class Teller:
+class Teller(Sender):
     """Writes the notices of one rotation."""
 
     def __init__(self, ctx: OrchestrationContext) -> None:
-        self._ctx = ctx
-        self.remarks: list[str] = []
-        self._down = False  # a mail didn't go: what comes in a row shouldn't wait as long each time
+        super().__init__(ctx)
         self.acknowledged: dict[str, str] = {}
         """By consumer URI, who said that it has the new credential."""
 
@@ -80,15 +75,17 @@ class Teller:
             what_to_do="Remove Rekey's tags from the newest version, or delete the secret if nobody else reads it.",
         )
         once = f"nothing-left {rotation.vault} {rotation.secret} {rotation.old_version}".lower()
-        yield from self._send(told if leaked else msgspec.structs.replace(told, once=once))
+        yield from self.send(told if leaked else msgspec.structs.replace(told, once=once))
 
     def failed(self, walk: Walk, failure: StepFailed) -> Steps[None]:
         """Say that the rotation was given up, and what to do."""
-        yield from self._tell(walk, NoticeKind.FAILED, **_of(failure))
+        yield from self._tell(walk, NoticeKind.FAILED, **of_failure(failure))
 
     def needs_you(self, walk: Walk, failure: StepFailed, results: Sequence[ConsumerResult] = ()) -> Steps[None]:
         """Say that the rotation can't go on without somebody; it keeps trying."""
-        yield from self._tell(walk, NoticeKind.NEEDS_YOU, consumers=tuple(results), key=failure.step, **_of(failure))
+        yield from self._tell(
+            walk, NoticeKind.NEEDS_YOU, consumers=tuple(results), key=failure.step, **of_failure(failure)
+        )
 
     def unacknowledged(
         self, walk: Walk, failure: StepFailed, missing: Sequence[ConsumerTarget], old_valid_until: datetime
@@ -96,7 +93,7 @@ class Teller:
         """Say that people have not acted yet, to those who look after the secret and to each of those people."""
         results = self.dressed([ConsumerResult(uri=target.uri, by_hand=True) for target in _by_hand(walk)])
         facts = {"consumers": results, "key": failure.step, "old_valid_until": old_valid_until}
-        told = self._telling(walk, NoticeKind.NEEDS_YOU, **facts, **_of(failure))
+        told = self._telling(walk, NoticeKind.NEEDS_YOU, **facts, **of_failure(failure))
         yield from self._send_each([told, *_asking(walk, NoticeKind.NEEDS_YOU, missing, old_valid_until)])
 
     def still_used(self, walk: Walk, use: UseCheck, until: datetime) -> Steps[None]:
@@ -115,7 +112,7 @@ class Teller:
     ) -> Steps[None]:
         """Say which readers were refused the old version, and that it is enabled again, or why it couldn't be."""
         who = "; ".join(refusal.who() for refusal in refusals)
-        why = _of(failure) if failure else {"code": "old-version-enabled", "message": "", "failed_step": ""}
+        why = of_failure(failure) if failure else {"code": "old-version-enabled", "message": "", "failed_step": ""}
         said = f"refused because the old version is disabled: {who}. {why['message']}".strip()
         yield from self._tell(
             walk,
@@ -139,9 +136,9 @@ class Teller:
             secret=request.secret,
             to=(),
             reason=request.reason,
-            **_of(failure),
+            **of_failure(failure),
         )
-        yield from self._send(Telling(notice=notice, has_record=False))
+        yield from self.send(Telling(notice=notice, has_record=False))
 
     def bad_policy(self, rotation_id: str, request: RotationRequest, bad: BadPolicy) -> Steps[None]:
         """Say, once per version, which tags can't be used."""
@@ -158,19 +155,19 @@ class Teller:
             what_to_do="Correct the tags named above; nothing was changed.",
         )
         once = f"bad-policy {request.vault} {request.secret} {bad.version}".lower()
-        yield from self._send(Telling(notice=notice, owners=bad.owners, once=once, has_record=False))
+        yield from self.send(Telling(notice=notice, owners=bad.owners, once=once, has_record=False))
 
     def digest(self, notice: Notice) -> Steps[None]:
         """Send a mail that is about no single rotation."""
-        yield from self._send(Telling(notice=notice, has_record=False))
+        yield from self.send(Telling(notice=notice, has_record=False))
 
     def alert(self, alert: Alert) -> Steps[bool]:
         """Tell what was seen in an audit log; False if it could be neither sent nor kept."""
         telling = Telling(notice=alert.notice, owners=alert.owners, has_record=False)
-        return (yield from self._send(telling.kept() if self._down else telling))
+        return (yield from self.send(telling.kept() if self.down else telling))
 
     def _tell(self, walk: Walk, kind: NoticeKind, **more: Any) -> Steps[None]:
-        yield from self._send(self._telling(walk, kind, **more))
+        yield from self.send(self._telling(walk, kind, **more))
 
     def _telling(self, walk: Walk, kind: NoticeKind, **more: Any) -> Telling:
         rotation, facts = walk.rotation, walk.facts
@@ -184,19 +181,7 @@ class Teller:
 
     def _send_each(self, tellings: Sequence[Telling]) -> Steps[None]:
         for telling in tellings:
-            yield from self._send(telling)
-
-    def _send(self, telling: Telling) -> Steps[bool]:
-        try:
-            yield from attempted(self._ctx, names.NOTIFY_OWNERS, telling, MAIL_PATIENCE)
-        except StepFailed:
-            self._down = True
-            try:
-                yield from attempted(self._ctx, names.NOTIFY_OWNERS, telling.kept(), MAIL_PATIENCE)
-            except StepFailed:
-                self.remarks.append(f"The notice {telling.notice.kind} could be neither sent nor kept.")
-                return False
-        return True
+            yield from self.send(telling)
 
 
 def _asking(
@@ -236,12 +221,3 @@ def _notice(walk: Walk, kind: NoticeKind, **more: Any) -> Notice:
 
 def _by_hand(walk: Walk) -> tuple[ConsumerTarget, ...]:
     return walk.facts.by_hand() if walk.facts else ()
-
-
-def _of(failure: StepFailed) -> dict[str, Any]:
-    return {
-        "failed_step": failure.step,
-        "code": failure.code,
-        "message": failure.message,
-        "what_to_do": failure.what_to_do,
-    }
