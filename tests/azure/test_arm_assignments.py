@@ -1,8 +1,10 @@
 """Role assignments and definitions in the simulated Azure Resource Manager: who may grant what, and the rules."""
 
+import re
 import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -266,3 +268,17 @@ async def test_a_condition_may_limit_one_operation_and_leave_types_open() -> Non
     assert condition.allows("write", READER, "User")
     assert not condition.allows("write", OWNER, "User")
     assert condition.allows("delete", OWNER, "User")
+
+
+async def test_the_condition_that_is_deployed_is_one_that_is_evaluated() -> None:
+    """What limits the app that vends in Azure limits it here: some roles, to service principals, both ways."""
+    template = (Path(__file__).parents[2] / "infra/app/vending.bicep").read_text()
+    values = {"assignments": TYPE, "granted": f"{READER}, {CONTRIBUTOR}"}
+    for name in ("making", "deleting", "condition"):
+        (text,) = re.findall(rf"^var {name} = '(.*)'$", template, re.MULTILINE)
+        values[name] = re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], text.replace("\\'", "'"))
+    condition = Condition.parsed(values["condition"])
+    for operation in ("write", "delete"):
+        assert condition.allows(operation, READER, "ServicePrincipal")
+        assert not condition.allows(operation, OWNER, "ServicePrincipal")
+        assert not condition.allows(operation, READER, "User")
