@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from local.azure import azuredevops_errors as errors
-from local.azure.azuredevops_state import Organization, Permission, Project
+from local.azure.azuredevops_state import Endpoint, Organization, Permission, Project
 from local.azure.wire import Caller
 
 
@@ -38,6 +38,10 @@ class Call:
     def may(self, project_id: str, wanted: Permission) -> bool:
         """Tell whether the caller has all of `wanted` on the connections of a project."""
         return wanted in self.organization.rights(self.caller.object_id, project_id)
+
+    def may_with(self, endpoint: Endpoint, project_id: str, wanted: Permission) -> bool:
+        """Tell whether the caller has all of `wanted` on one connection in a project: whoever made it has."""
+        return wanted in self.organization.rights(self.caller.object_id, project_id, endpoint)
 
     def has(self, project: Project, namespace: str, bits: int) -> bool:
         """Tell whether the caller has all those bits of another security namespace in a project."""

@@ -24,11 +24,21 @@ _NAMELESS = frozenset({"ManagedServiceIdentity", _PUBLISH_PROFILE})
 
 
 class ExecutionSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A use of a connection in the past, by a pipeline of which nothing else is known."""
+    """A use of a connection that began in the past and took `seconds`, by a pipeline of which nothing else is known."""
 
     days_ago: float
+    seconds: float = 0.0
     pipeline: str = "nightly"
     result: Literal["succeeded", "succeededWithIssues", "failed", "canceled", "skipped", "abandoned"] = "succeeded"
+
+
+class CheckSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A check on a connection; `settings` are as the API takes them."""
+
+    type: Literal["Approval", "Task Check", "ExclusiveLock"]
+    settings: dict[str, Any] | None = None
+    timeout: int = 43200
+    disabled: bool = False
 
 
 class EndpointSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,7 +47,8 @@ class EndpointSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `key` goes before `password_index`; with `certificate` it is what the certificate's text is. `issuer` is of a
     federated connection; `federated_credential` is what its application or identity has for it: the matching one, one
     of another case, one of another connection (as after a renaming), or none. `age_days` is how long
-    ago it was made and last changed.
+    ago it was made and last changed. `announces`: it shows issuer and subject although it has a key.
+    `all_pipelines`, or the `pipelines` of those names, may use it without being asked, in the project that owns it.
     """
 
     application: str = ""
@@ -53,9 +64,13 @@ class EndpointSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     creation_mode: Literal["Manual", "Automatic"] = "Manual"
     description: str = ""
     shared_with: list[str] = []
+    announces: bool = False
     extra: dict[str, Any] = {}
     age_days: float = 0.0
     executions: tuple[ExecutionSeed, ...] = ()
+    all_pipelines: bool = False
+    pipelines: tuple[str, ...] = ()
+    checks: tuple[CheckSeed, ...] = ()
     id: str | None = None
 
 
@@ -79,6 +94,8 @@ class EndpointSeeds:
             parameters, secrets = self._authorization(organization, document, seed, holder)
         except ValueError as problem:
             raise ValueError(f"{at}: {problem}") from None
+        if seed.announces:
+            parameters |= federation.announced(self._cloud.tenant, organization.id, document["id"])
         document["authorization"]["parameters"] = parameters
         document["data"] |= _data(seed, holder)
         if seed.scheme == federation.SCHEME and holder:
@@ -88,7 +105,8 @@ class EndpointSeeds:
         return made
 
     def _execution(self, seed: ExecutionSeed) -> Execution:
-        return Execution(seed.pipeline, self._cloud.clock.now() - timedelta(days=seed.days_ago), seed.result)
+        begun = self._cloud.clock.now() - timedelta(days=seed.days_ago)
+        return Execution(seed.pipeline, begun, begun + timedelta(seconds=seed.seconds), seed.result)
 
     def _holder(self, seed: EndpointSeed) -> Application | Identity | None:
         given = [bool(seed.application), bool(seed.identity), bool(seed.client_id)]
@@ -149,7 +167,7 @@ class EndpointSeeds:
     def _document(
         self, organization: Organization, projects: list[Project], name: str, seed: EndpointSeed
     ) -> dict[str, Any]:
-        creator = _creator(self._cloud.url("azuredevops"), organization)
+        creator = administrator(self._cloud, organization)
         references = [
             {
                 "projectReference": {"id": project.id, "name": project.name},
@@ -206,7 +224,8 @@ def _data(seed: EndpointSeed, holder: Application | Identity | None) -> dict[str
     return made
 
 
-def _creator(origin: str, organization: Organization) -> dict[str, Any]:
-    """Return the identity reference of whoever made the connection, as the examples of the specification have it."""
-    reference = identity(origin, organization, organization.id, f"administrator@{organization.name}.example")
+def administrator(cloud: Cloud, organization: Organization) -> dict[str, Any]:
+    """Return the identity reference of whoever made what is seeded, as the examples of the specification have it."""
+    name = f"administrator@{organization.name}.example"
+    reference = identity(cloud.url("azuredevops"), organization, organization.id, name)
     return {**reference, "displayName": "Project Administrator"}

@@ -75,6 +75,11 @@ def no_endpoint(endpoint_id: str) -> ServiceError:
     return vss(404, message, "EndpointNotFoundException", "Microsoft.TeamFoundation.DistributedTask.WebApi")
 
 
+def no_pipeline(number: int) -> ServiceError:
+    """Return the 404 for a pipeline that isn't there, or that the caller may not view."""
+    return vss(404, f"Pipeline {number} not found.", "PipelineNotFoundException", "Microsoft.Azure.Pipelines.WebApi")
+
+
 def forbidden(needed: str) -> ServiceError:
     """Return the 403 for a right on a connection that the caller lacks; U: the real sentence wasn't found."""
     message = f"You do not have permissions to perform this operation on the service connection: {needed} is required."
@@ -92,6 +97,22 @@ def missing(field: str) -> ServiceError:
 def invalid(message: str) -> ServiceError:
     """Return the 400 for a body that doesn't hold together."""
     return vss(400, message, "ServiceEndpointException", f"{_ENDPOINTS}.WebApi")
+
+
+def argument(message: str) -> ServiceError:
+    """Return the 400 for a request that can't be done as things are, in .NET's words."""
+    error = vss(400, message, "ArgumentException", "System", event=0)
+    error.body["typeName"] = "System.ArgumentException, mscorlib"
+    return error
+
+
+def name_taken(name: str) -> ServiceError:
+    """Return the 409 for a connection of a name that the project has already."""
+    message = (
+        f"Service connection with name {name} already exists. Only a user having Administrator/User role permissions "
+        f"on service connection {name} can see it."
+    )
+    return vss(409, message, "DuplicateServiceConnectionException", f"{_ENDPOINTS}.WebApi")
 
 
 def blocked(retry_after: int | None) -> ServiceError:
@@ -147,12 +168,23 @@ def checked_api_version(method: str, query: Mapping[str, str], accept: str) -> b
             "The latest REST API version this server supports is 7.2.",
         )
     if number > _LATEST and not match[3]:
-        raise _version_error(
-            "VssInvalidPreviewVersionException",
-            f'The requested version "{given}" of the resource is under preview. The -preview flag must be supplied '
-            f'in the api-version for such requests. For example: "{given}-preview"',
-        )
+        raise _under_preview(given)
     return number > _LATEST
+
+
+def require_preview(query: Mapping[str, str]) -> None:
+    """Raise the 400 for a version without -preview, of a resource that has no other."""
+    given = query.get("api-version", "")
+    if given and "-preview" not in given:
+        raise _under_preview(given)
+
+
+def _under_preview(given: str) -> ServiceError:
+    return _version_error(
+        "VssInvalidPreviewVersionException",
+        f'The requested version "{given}" of the resource is under preview. The -preview flag must be supplied '
+        f'in the api-version for such requests. For example: "{given}-preview"',
+    )
 
 
 def _version_error(kind: str, message: str) -> ServiceError:

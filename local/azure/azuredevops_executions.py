@@ -47,8 +47,8 @@ class Executions:
 
     async def _history(self, call: Call) -> Response:
         project, endpoint = call.project, call.organization.endpoint(call.path("endpoint"))
-        visible = endpoint and project.id in endpoint.project_ids and call.may(project.id, Permission.VIEW)
-        if endpoint is None or not visible:
+        there = endpoint and project.id in endpoint.project_ids
+        if endpoint is None or not there or not call.may_with(endpoint, project.id, Permission.VIEW):
             raise errors.no_endpoint(call.path("endpoint"))
         now = self._cloud.clock.now()
         begun = sorted((use for use in _uses(project, endpoint) if use.starts <= now), key=lambda use: use.starts)
@@ -60,7 +60,7 @@ def _uses(project: Project, endpoint: Endpoint) -> Iterator[_Used]:
     name = endpoint.name_in(project.id)
     if project.id == endpoint.project_ids[0]:
         for use in endpoint.executions:
-            yield _Used("Build", (0, use.pipeline), (0, use.pipeline), use.at, use.at, use.result)
+            yield _Used("Build", (0, use.pipeline), (0, use.pipeline), use.at, use.ends, use.result)
     for pipeline in project.pipelines.values():
         for run in pipeline.runs.values() if _uses_it(pipeline.work, name) else ():
             about = ((pipeline.id, pipeline.name), (run.id, run.name))

@@ -36,6 +36,12 @@ def entra_subject(tenant: str, organization_id: str, endpoint_id: str) -> str:
     return f"/eid1/c/pub/t/{_short(tenant)}/a/{_short(_AZURE_DEVOPS)}/sc/{organization_id}/{endpoint_id}"
 
 
+def announced(tenant: str, organization_id: str, endpoint_id: str) -> dict[str, str]:
+    """Return the authorization parameters in which a connection tells what it signs in with from now on."""
+    subject = entra_subject(tenant, organization_id, endpoint_id)
+    return {ISSUER: issuer_of(Issuer.ENTRA, tenant, organization_id), SUBJECT: subject}
+
+
 def azure_devops_subject(organization: str, project: str, name: str) -> str:
     """Return the subject that Azure DevOps signs itself; it is made of names and changes with them."""
     return f"sc://{organization}/{project}/{name}"

@@ -1,10 +1,9 @@
-"""Speaks Azure DevOps' Pipelines API 7.1, and of its Build API what tells pipelines and runs apart by name and date.
+"""Speaks Azure DevOps' Pipelines API 7.1: pipelines and their runs.
 
 A run signs in with what the project's connections and variable groups hold, so that its result says whether they work.
 Unconfirmed and chosen: which exceptions answer a branch that isn't there and a disabled pipeline.
 """
 
-import fnmatch
 from datetime import datetime
 from typing import Any
 
@@ -58,24 +57,21 @@ class Pipelines:
             ("GET", f"{apis}/pipelines/{{pipeline:int}}/runs", self._runs),
             ("POST", f"{apis}/pipelines/{{pipeline:int}}/runs", self._queue),
             ("GET", f"{apis}/pipelines/{{pipeline:int}}/runs/{{run:int}}", self._run),
-            ("GET", f"{apis}/build/definitions", self._definitions),
-            ("GET", f"{apis}/build/definitions/{{pipeline:int}}", self._definition),
-            ("GET", f"{apis}/build/builds", self._builds),
         ]
 
     async def _list(self, call: Call) -> Response:
-        return paged(call, [_pipeline(call, one) for one in _visible(call, call.project)])
+        return paged(call, [_pipeline(call, one) for one in visible(call, call.project)])
 
     async def _get(self, call: Call) -> Response:
-        return JSONResponse({**_pipeline(call, found := _found(call)), "configuration": {"type": found.kind}})
+        return JSONResponse({**_pipeline(call, one := found(call)), "configuration": {"type": one.kind}})
 
     async def _runs(self, call: Call) -> Response:
-        pipeline, now = _found(call), self._cloud.clock.now()
+        pipeline, now = found(call), self._cloud.clock.now()
         newest = sorted(pipeline.runs.values(), key=lambda run: -run.id)
         return JSONResponse(errors.listed([_shown(call, pipeline, run, now) for run in newest]))
 
     async def _run(self, call: Call) -> Response:
-        pipeline = _found(call)
+        pipeline = found(call)
         run = pipeline.runs.get(int(call.path("run")))
         if run is None:
             raise errors.vss(404, f"Run {call.path('run')} not found.", "RunNotFoundException", _ASSEMBLY)
@@ -83,7 +79,7 @@ class Pipelines:
 
     async def _queue(self, call: Call) -> Response:
         """Queue a run on the named branch, else on the default one."""
-        pipeline, wanted = _found(call), await parsed_body(call, RunParameters)
+        pipeline, wanted = found(call), await parsed_body(call, RunParameters)
         if not call.has(call.project, BUILD, Build.QUEUE):
             raise _no_queueing(call, pipeline)
         branch = wanted.resources.repositories.get("self", Repository()).ref_name or pipeline.branches[0]
@@ -96,41 +92,19 @@ class Pipelines:
         pipeline.runs[number] = run
         return JSONResponse(_shown(call, pipeline, run, now))
 
-    async def _definitions(self, call: Call) -> Response:
-        pattern = call.request.query_params.get("name", "*").lower()
-        found = [p for p in _visible(call, call.project) if fnmatch.fnmatchcase(p.name.lower(), pattern)]
-        told = _whole if call.request.query_params.get("includeAllProperties", "").lower() == "true" else _as_definition
-        return paged(call, [told(call, one) for one in found])
 
-    async def _definition(self, call: Call) -> Response:
-        return JSONResponse(_whole(call, _found(call)))
-
-    async def _builds(self, call: Call) -> Response:
-        """Return runs by `definitions`, `branchName` and `reasonFilter`, at most `$top`, newest first in any case."""
-        query, now = call.request.query_params, self._cloud.clock.now()
-        wanted = {value for value in query.get("definitions", "").split(",") if value}
-        found = [
-            (pipeline, run)
-            for pipeline in _visible(call, call.project)
-            if not wanted or str(pipeline.id) in wanted
-            for run in pipeline.runs.values()
-            if query.get("branchName", run.branch) == run.branch and query.get("reasonFilter", run.reason) == run.reason
-        ]
-        newest = sorted(found, key=lambda pair: -pair[1].id)[: int(query.get("$top", "1000"))]
-        return JSONResponse(errors.listed([_as_build(call, *pair, now) for pair in newest]))
-
-
-def _visible(call: Call, project: Project) -> list[Pipeline]:
+def visible(call: Call, project: Project) -> list[Pipeline]:
+    """Return the pipelines of a project that the caller may view."""
     return list(project.pipelines.values()) if call.has(project, BUILD, Build.VIEW_DEFINITION) else []
 
 
-def _found(call: Call) -> Pipeline:
+def found(call: Call) -> Pipeline:
     """Return the pipeline in the path, which isn't there for whoever may not view it."""
     number = int(call.path("pipeline"))
-    found = [pipeline for pipeline in _visible(call, call.project) if pipeline.id == number]
-    if not found:
-        raise errors.vss(404, f"Pipeline {number} not found.", "PipelineNotFoundException", _ASSEMBLY)
-    return found[0]
+    those = [pipeline for pipeline in visible(call, call.project) if pipeline.id == number]
+    if not those:
+        raise errors.no_pipeline(number)
+    return those[0]
 
 
 def _check(pipeline: Pipeline, branch: str) -> None:
@@ -183,43 +157,4 @@ def _shown(call: Call, pipeline: Pipeline, run: Run, now: datetime) -> dict[str,
         "resources": {"repositories": {"self": repository}},
         "id": run.id,
         "name": run.name,
-    }
-
-
-def _as_definition(call: Call, pipeline: Pipeline) -> dict[str, Any]:
-    project = call.project
-    return {
-        "id": pipeline.id,
-        "name": pipeline.name,
-        "path": pipeline.folder,
-        "type": "build",
-        "queueStatus": pipeline.status,
-        "revision": 1,
-        "project": {"id": project.id, "name": project.name},
-    }
-
-
-def _whole(call: Call, pipeline: Pipeline) -> dict[str, Any]:
-    """Return a pipeline with what a list leaves out unless it is asked for all properties."""
-    return {
-        **_as_definition(call, pipeline),
-        "process": {"type": 2 if pipeline.kind == "yaml" else 1},
-        "repository": {"type": "TfsGit", "defaultBranch": pipeline.branches[0]},
-        "variables": pipeline.variables,
-    }
-
-
-def _as_build(call: Call, pipeline: Pipeline, run: Run, now: datetime) -> dict[str, Any]:
-    end = {"result": run.result, "finishTime": run.ends().isoformat()} if run.over(now) else {}
-    return {
-        "id": run.id,
-        "buildNumber": run.name,
-        "status": "completed" if run.over(now) else "inProgress",
-        **end,
-        "queueTime": run.queued.isoformat(),
-        "reason": run.reason,
-        "sourceBranch": run.branch,
-        "definition": {"id": pipeline.id, "name": pipeline.name},
-        "requestedFor": {"id": run.by},
-        "project": {"id": call.project.id, "name": call.project.name},
     }

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from local.azure.azuredevops_pipelines_state import Pipeline, Use, Work
+from local.azure.azuredevops_pipelines_state import Pipeline, Step, Use, Work
 from local.azure.azuredevops_releases_state import Definition, Stage
 from local.azure.azuredevops_state import Organization, Project
 from local.azure.cloud import Cloud
@@ -27,8 +27,20 @@ class VariableSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secret: bool = False
 
 
+class StepSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A step of a pipeline of the designer. `connections` are inputs by name that get the id of a connection."""
+
+    name: str = "Azure CLI"
+    inputs: dict[str, str] = {}
+    connections: dict[str, str] = {}
+
+
 class PipelineSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A pipeline; a run takes `seconds` and ends with `outcome` unless something it uses doesn't let it in."""
+    """A pipeline; a run takes `seconds` and ends with `outcome` unless something it uses doesn't let it in.
+
+    `author` is a mail address, `hosted` says whether Microsoft runs the agents of its pool. `yaml` is the file of a
+    pipeline of that type, `steps` are those of the other.
+    """
 
     folder: str = "\\"
     type: Literal["yaml", "designerJson"] = "yaml"
@@ -38,6 +50,11 @@ class PipelineSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outcome: Literal["succeeded", "failed", "canceled"] = "succeeded"
     uses: list[UseSeed] = []
     variables: dict[str, VariableSeed] = {}
+    author: str = "pipelines@contoso.example"
+    pool: str = "Azure Pipelines"
+    hosted: bool = True
+    yaml: str = "/azure-pipelines.yml"
+    steps: list[StepSeed] = []
 
 
 class StageSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,6 +97,11 @@ class PipelineSeeds:
                 work=self._work(seed, here),
                 runs=same[0].runs if same else {},
                 variables={variable: _shown(one) for variable, one in seed.variables.items()},
+                author=seed.author,
+                pool=seed.pool,
+                hosted=seed.hosted,
+                yaml=seed.yaml,
+                steps=tuple(_step(organization, project, step, f"{here}.steps") for step in seed.steps),
             )
 
     def plant_definitions(self, organization: Organization, project: Project, part: dict[str, Any], at: str) -> None:
@@ -115,3 +137,11 @@ class PipelineSeeds:
 
 def _shown(variable: VariableSeed) -> dict[str, Any]:
     return {"value": None, "isSecret": True} if variable.secret else {"value": variable.value}
+
+
+def _step(organization: Organization, project: Project, seed: StepSeed, at: str) -> Step:
+    ids = {endpoint.name_in(project.id): endpoint.id for endpoint in organization.endpoints_in(project)}
+    for name in seed.connections.values():
+        if name not in ids:
+            raise ValueError(f"{at}.connections: got {name!r}, expected one of {sorted(map(str, ids))}")
+    return Step(seed.name, seed.inputs | {parameter: ids[name] for parameter, name in seed.connections.items()})

@@ -47,6 +47,14 @@ class Run:
         return now >= self.ends()
 
 
+@dataclass(frozen=True)
+class Step:
+    """A step that was put together in the designer: connections are inputs with their ids."""
+
+    name: str
+    inputs: dict[str, str]
+
+
 @dataclass
 class Pipeline:
     """A pipeline; `status` is enabled, paused or disabled, the first of `branches` its default one."""
@@ -61,3 +69,12 @@ class Pipeline:
     runs: dict[int, Run] = field(default_factory=dict)
     variables: dict[str, dict[str, Any]] = field(default_factory=dict)
     """As the API shows them: a secret one has no value."""
+    author: str = ""
+    """Mail address of who made it."""
+    pool: str = "Azure Pipelines"
+    hosted: bool = True
+    """Whether Microsoft runs the agents of its pool."""
+    yaml: str = "/azure-pipelines.yml"
+    """Where its steps are, if it is of that kind."""
+    steps: tuple[Step, ...] = ()
+    """Its steps, if they are kept in Azure DevOps."""

@@ -1,10 +1,11 @@
-"""Knows what Azure DevOps does when it tests a connection: it signs in at Entra with what the connection holds."""
+"""Knows what Azure DevOps does when it tests a connection: it signs in at Entra, then reads the subscription."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 import msgspec
+from starlette.requests import Request
 from starlette.types import Message
 
 from local.azure import azuredevops_federation as federation
@@ -12,9 +13,14 @@ from local.azure.azuredevops_errors import invalid
 from local.azure.azuredevops_state import Endpoint
 from local.azure.cloud import Cloud
 from local.azure.entra_federation import BEARER
-from local.azure.wire import service_app
+from local.azure.wire import ServiceError, service_app
+
+if TYPE_CHECKING:
+    from local.azure.arm import ResourceManager
 
 TEST = "TestConnection"
+_SUBSCRIPTIONS = "api-version=2016-06-01"
+"""The query with which a subscription is read."""
 
 
 class DataSource(msgspec.Struct, frozen=True, rename="camel"):
@@ -65,14 +71,36 @@ async def tested(cloud: Cloud, endpoint: Endpoint, wanted: ProxyRequest) -> dict
         return _result([], "badRequest", f"{TEST} isn't simulated with a certificate.")
     status, answer = await token(cloud, parameters)
     if status == 200:
-        subscription = endpoint.document["data"].get("subscriptionId", "")
-        return _result([json.dumps({"id": f"/subscriptions/{subscription}", "state": "Enabled"})], "ok", "")
+        return _read_subscription(cloud, endpoint.document["data"].get("subscriptionId", ""), answer["access_token"])
     # https://learn.microsoft.com/azure/devops/pipelines/release/azure-rm-endpoint quotes the sentence.
     message = (
         "Failed to obtain the Json Web Token(JWT) using service principal client ID. "
         f"Exception message: {answer.get('error_description', answer)}"
     )
     return _result([], "badRequest", message)
+
+
+def _read_subscription(cloud: Cloud, subscription: str, bearer: str) -> dict[str, Any]:
+    """Read the subscription as the connection does: Azure Resource Manager may refuse whom Entra let in.
+
+    Seeds that give an application no role at all leave roles out of the picture: it may read. A managed identity needs
+    one. https://github.com/MicrosoftDocs/azure-devops-docs/issues/12582 quotes the sentence.
+    """
+    access = cast("ResourceManager", cloud.services["arm"]).access
+    headers = [(b"authorization", f"Bearer {bearer}".encode())]
+    request = Request({"type": "http", "headers": headers, "query_string": _SUBSCRIPTIONS.encode()})
+    who, path = access.caller(request).object_id, f"/subscriptions/{subscription}"
+    holders = {identity.object_id for identity in cloud.directory.identities.values()}
+    try:
+        if who in holders | {one.object_id for one in access.assignments}:
+            access.require(request, "Microsoft.Resources/subscriptions/read", path)
+    except ServiceError as refusal:
+        message = (
+            f"Failed to query service connection API: 'https://management.azure.com{path}?{_SUBSCRIPTIONS}'. "
+            f"Status Code: 'Forbidden', Response from server: '{json.dumps(refusal.body, separators=(',', ':'))}'"
+        )
+        return _result([], "forbidden", message)
+    return _result([json.dumps({"id": path, "state": "Enabled"})], "ok", "")
 
 
 def _result(result: list[str], status: str, message: str) -> dict[str, Any]:

@@ -43,10 +43,8 @@ _VIEW_RELEASES = Release.VIEW_DEFINITION | Release.VIEW_RELEASES
 GRANTS: dict[str, tuple[str, int]] = {
     "view": (ENDPOINTS, Permission.VIEW),
     "use": (ENDPOINTS, Permission.USE | Permission.VIEW),
-    "administer": (
-        ENDPOINTS,
-        Permission.ADMINISTER | Permission.USE | Permission.VIEW | Permission.VIEW_AUTHORIZATION,
-    ),
+    "create": (ENDPOINTS, Permission.CREATE | Permission.VIEW),
+    "administer": (ENDPOINTS, Permission.ALL),
     "view-builds": (BUILD, _VIEW_BUILDS),
     "queue-builds": (BUILD, _VIEW_BUILDS | Build.QUEUE),
     "view-releases": (RELEASE, _VIEW_RELEASES),
@@ -66,6 +64,9 @@ def has(organization: Organization, object_id: str, namespace: str, token: str, 
     project = organization.project(_project_in(namespace, parts))
     if project is None:
         return False
+    if namespace == ENDPOINTS:
+        one = organization.endpoint(parts[2]) if len(parts) > 2 else None
+        return organization.rights(object_id, project.id, one) & bits == bits
     return organization.bits(object_id, project, namespace) & bits == bits
 
 

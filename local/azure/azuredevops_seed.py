@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from local.azure.azuredevops_endpoint_seed import EndpointSeed, EndpointSeeds
+from local.azure.azuredevops_guards_seed import GuardSeeds
 from local.azure.azuredevops_limits import RateLimit
 from local.azure.azuredevops_pipelines_seed import PipelineSeeds
 from local.azure.azuredevops_rights import BUILD, GRANTS, LIBRARY, RELEASE
@@ -17,6 +18,7 @@ from local.azure.seeds import mapping, parsed
 type Right = Literal[
     "view",
     "use",
+    "create",
     "administer",
     "view-builds",
     "queue-builds",
@@ -54,6 +56,8 @@ class OrganizationSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An organisation. `null_key` says what a PUT without key does (not documented): clears, keeps, refuses.
 
     `null_variable` says the same of a secret variable sent without value: the real service keeps it.
+    `conversion` says whether a connection made by hand is converted at once, or only when Entra trusts it: then it is
+    refused in the API's words or in the portal's. `reverts` says which conversions can be reverted.
     `delay_seconds` above 0 delays every answer and says so in the rate limit headers.
     """
 
@@ -61,6 +65,8 @@ class OrganizationSeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     projects: dict[str, Any] = {}
     null_key: Literal["clears", "keeps", "refuses"] | None = None
     null_variable: Literal["clears", "keeps", "refuses"] | None = None
+    conversion: Literal["at-once", "checks", "checks-as-the-portal"] | None = None
+    reverts: Literal["all", "automatic"] | None = None
     delay_seconds: float | None = None
     limit: LimitSeed | None = None
 
@@ -72,6 +78,7 @@ class OrganizationSeeds:
         self._cloud = cloud
         self._endpoints = EndpointSeeds(cloud)
         self._groups = GroupSeeds(cloud)
+        self._guards = GuardSeeds(cloud)
         self._pipelines = PipelineSeeds(cloud)
 
     def plant(self, part: Any, organizations: dict[str, Organization]) -> None:
@@ -80,12 +87,7 @@ class OrganizationSeeds:
             at = f"organizations.{name}"
             seed = parsed(raw, OrganizationSeed, at)
             organization = organizations.setdefault(name.lower(), Organization(name))
-            organization.null_key = seed.null_key or organization.null_key
-            organization.null_variable = seed.null_variable or organization.null_variable
-            if seed.limit:
-                organization.limit = RateLimit(seed.limit.requests, seed.limit.seconds)
-            if seed.delay_seconds is not None:
-                organization.delay_seconds = seed.delay_seconds
+            _behave(organization, seed)
             for project in seed.projects:
                 organization.projects.setdefault(project.lower(), Project(project))
             for project, body in seed.projects.items():
@@ -122,6 +124,9 @@ class OrganizationSeeds:
         self._groups.plant(organization, owner, seed.variable_groups, f"{at}.variable_groups")
         self._pipelines.plant(organization, owner, seed.pipelines, f"{at}.pipelines")
         self._pipelines.plant_definitions(organization, owner, seed.releases, f"{at}.releases")
+        for name, body in seed.endpoints.items():
+            here = f"{at}.endpoints.{name}"
+            self._guards.plant(organization, owner, name, parsed(body, EndpointSeed, here), here)
 
     def _connections(self, organization: Organization, owner: Project, seed: ProjectSeed, at: str) -> None:
         for name, body in seed.endpoints.items():
@@ -130,3 +135,13 @@ class OrganizationSeeds:
             for former in [e for e in owner.endpoints.values() if e.document["name"] == name]:
                 del owner.endpoints[former.id]
             owner.endpoints[endpoint.id] = endpoint
+
+
+def _behave(organization: Organization, seed: OrganizationSeed) -> None:
+    """Let an organisation behave as a seed says; what it doesn't say stays as it is."""
+    for name in ("null_key", "null_variable", "conversion", "reverts", "delay_seconds"):
+        wanted = getattr(seed, name)
+        if wanted is not None:
+            setattr(organization, name, wanted)
+    if seed.limit:
+        organization.limit = RateLimit(seed.limit.requests, seed.limit.seconds)

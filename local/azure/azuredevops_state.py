@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import IntFlag
 from typing import Any
 
+from local.azure.azuredevops_guards_state import Check, Permitted
 from local.azure.azuredevops_limits import RateLimit
 from local.azure.azuredevops_pipelines_state import Pipeline
 from local.azure.azuredevops_releases_state import Definition
@@ -19,6 +20,9 @@ SECRET_PARAMETERS = frozenset(
     {"serviceprincipalkey", "serviceprincipalcertificate", "publishprofile", "password", "apitoken", "accesstoken"}
 )
 """Authorization parameters (lower case) that are kept, used, and never shown."""
+
+_FEDERATED = "WorkloadIdentityFederation"
+"""How the scheme begins, and the parameters that others only announce."""
 
 FIELDS_OF_7_2 = frozenset({"isDisabled", "isOutdated", "creationDate", "modificationDate", "modifiedBy"})
 
@@ -37,6 +41,7 @@ class Permission(IntFlag):
     CREATE = 4
     VIEW_AUTHORIZATION = 8
     VIEW = 16
+    ALL = 31
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ class Execution:
 
     pipeline: str
     at: datetime
+    ends: datetime
     result: str
 
 
@@ -68,6 +74,10 @@ class Endpoint:
     executions: tuple[Execution, ...] = ()
     former: tuple[dict[str, Any], dict[str, str]] | None = None
     """What it signed in with before it was converted, authorization and secrets: the conversion can be reverted."""
+    creator: str = ""
+    """Object id of who made it over the API, who is an administrator of it."""
+    permitted: dict[str, Permitted] = field(default_factory=dict)
+    """The pipelines that may use it, by project id."""
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -98,7 +108,10 @@ class Endpoint:
     def sign_in_parameters(self, override: dict[str, Any] | None = None) -> dict[str, str]:
         """Return what the connection signs in with; given parameters go before the stored ones, nulls don't."""
         merged = {**self.parameters, **self.secrets, **{k: v for k, v in (override or {}).items() if v is not None}}
-        return {name.lower(): str(value) for name, value in merged.items() if value is not None}
+        given = {name.lower(): str(value) for name, value in merged.items() if value is not None}
+        if self.document["authorization"]["scheme"].startswith(_FEDERATED):
+            return given
+        return {name: value for name, value in given.items() if not name.startswith(_FEDERATED.lower())}
 
 
 @dataclass
@@ -113,6 +126,7 @@ class Project:
     pipelines: dict[int, Pipeline] = field(default_factory=dict)
     definitions: dict[int, Definition] = field(default_factory=dict)
     """Of classic releases."""
+    checks: dict[int, Check] = field(default_factory=dict)
 
 
 @dataclass
@@ -120,13 +134,16 @@ class Organization:
     """One organisation; `members` maps object id -> project name -> rights on connections. Names are lower case.
 
     `granted` has the bits of other security namespaces by object id, project name and namespace.
-    `null_key` and `null_variable` say what a PUT does with a secret that it doesn't carry.
+    `null_key` and `null_variable` say what a PUT does with a secret that it doesn't carry, `conversion` whether a
+    connection made by hand is converted before Entra trusts it, `reverts` which conversions can be reverted.
     """
 
     name: str
     id: str = field(default_factory=new_id)
     null_key: str = "clears"
     null_variable: str = "keeps"
+    conversion: str = "at-once"
+    reverts: str = "all"
     delay_seconds: float = 0.0
     limit: RateLimit | None = None
     members: dict[str, dict[str, Permission]] = field(default_factory=dict)
@@ -149,10 +166,18 @@ class Organization:
         """Tell whether a member may know of a project."""
         return project.name.lower() in self.members.get(object_id, {})
 
-    def rights(self, object_id: str, project_id: str) -> Permission:
-        """Return what a member may do with the connections of a project."""
+    def existing(self, name_or_id: str) -> Project:
+        """Return a project that is known to be there."""
+        project = self.project(name_or_id)
+        assert project is not None  # noqa: S101 - whoever calls has looked
+        return project
+
+    def rights(self, object_id: str, project_id: str, endpoint: Endpoint | None = None) -> Permission:
+        """Return what a member may do with the connections of a project, or with one of them there."""
         project = self.project(project_id)
         granted = self.members.get(object_id, {})
+        if project and endpoint and endpoint.creator == object_id and self.sees(object_id, project):
+            return Permission.ALL
         return granted.get(project.name.lower(), Permission.NONE) if project else Permission.NONE
 
     def bits(self, object_id: str, project: Project, namespace: str) -> int:
@@ -170,6 +195,18 @@ class Organization:
         """Return a connection by id, whichever project owns it."""
         found = (project.endpoints.get(endpoint_id.lower()) for project in self.projects.values())
         return next((endpoint for endpoint in found if endpoint is not None), None)
+
+    def remove(self, endpoint: Endpoint, project_ids: list[str]) -> None:
+        """Take a connection away from projects; the first of those that are left owns it."""
+        del self.existing(endpoint.project_ids[0]).endpoints[endpoint.id]
+        references = endpoint.document["serviceEndpointProjectReferences"]
+        left = [one for one in references if one["projectReference"]["id"] not in project_ids]
+        endpoint.document |= {"serviceEndpointProjectReferences": left, "isShared": len(left) > 1}
+        for project in map(self.existing, project_ids):
+            endpoint.permitted.pop(project.id, None)
+            project.checks = {number: one for number, one in project.checks.items() if one.endpoint != endpoint.id}
+        if left:
+            self.existing(endpoint.project_ids[0]).endpoints[endpoint.id] = endpoint
 
     def endpoints_in(self, project: Project) -> list[Endpoint]:
         """Return the connections a project has, its own and those shared with it."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from local.azure.azuredevops_guards_state import Permitted
 from local.azure.azuredevops_pipelines_state import Pipeline
 from local.azure.azuredevops_releases_state import Definition
 from local.azure.azuredevops_state import Endpoint, Organization, Project
@@ -42,12 +43,23 @@ def _project(project: Project) -> dict[str, Any]:
         "variable_groups": {group.name: _group(group) for group in project.groups.values()},
         "pipelines": {p.name: _pipeline(p) for p in project.pipelines.values()},
         "releases": {d.name: _definition(d) for d in project.definitions.values()},
+        "checks": {str(number): check.document for number, check in project.checks.items()},
     }
 
 
 def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
     updates = [{"by": u.by, "at": u.at.isoformat(), "key_changed": u.key_changed} for u in endpoint.updates]
-    return {"id": endpoint.id, "document": endpoint.document, "secrets": endpoint.secrets, "updates": updates}
+    return {
+        "id": endpoint.id,
+        "document": endpoint.document,
+        "secrets": endpoint.secrets,
+        "updates": updates,
+        "permitted": {project_id: _permitted(one) for project_id, one in endpoint.permitted.items()},
+    }
+
+
+def _permitted(permitted: Permitted) -> dict[str, Any]:
+    return {"all": permitted.everyone is not None, "pipelines": sorted(permitted.pipelines)}
 
 
 def _group(group: VariableGroup) -> dict[str, Any]:

@@ -14,17 +14,23 @@ _READ_ONLY = ("createdBy", "creationDate", "owner")
 
 def parsed_endpoint(raw: bytes, stored: Endpoint, organization: Organization) -> dict[str, Any]:
     """Return the body; the whole connection is required, so a missing part is a 400 that names it."""
+    body = checked_endpoint(raw, organization, _REQUIRED)
+    if str(body["id"]).lower() != stored.id:
+        raise invalid(f"The id in the body, {body['id']}, is not the one of the path, {stored.id}.")
+    return body
+
+
+def checked_endpoint(raw: bytes, organization: Organization, required: tuple[str, ...]) -> dict[str, Any]:
+    """Return a connection that a caller sent, with all that is required of it; else a 400 that names what isn't."""
     try:
         body = json.loads(raw)
     except ValueError:
         raise invalid("The request body is not JSON.") from None
     if not isinstance(body, dict):
         raise missing("endpoint")
-    for field in _REQUIRED:
+    for field in required:
         if body.get(field) in (None, "", []):
             raise missing(f"endpoint.{field}")
-    if str(body["id"]).lower() != stored.id:
-        raise invalid(f"The id in the body, {body['id']}, is not the one of the path, {stored.id}.")
     _check_parts(body)
     _check_references(body["serviceEndpointProjectReferences"], organization)
     return body

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 RESOURCE = "499b84ac-1321-427f-aa17-267ca6975798"
 PREVIEW_SPEC = "azure-devops/specification/serviceEndpoint/7.2/serviceEndpoint.json"
 ISSUER, SUBJECT = "workloadIdentityFederationIssuer", "workloadIdentityFederationSubject"
+SUBSCRIPTION = "/subscriptions/11111111-1111-1111-1111-111111111111"
 FEDERATED = {"application": "app", "scheme": "WorkloadIdentityFederation"}
 ENDPOINTS: dict[str, Any] = {
     "federated": FEDERATED | {"age_days": 400},
@@ -35,6 +36,7 @@ async def azure(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Simul
                 {
                     "identities": {"admin": {}, "deployer": {}},
                     "applications": {"app": {"passwords": [{}]}, "bare": {}},
+                    "role_assignments": [{"identity": "deployer", "role": "Reader", "scope": SUBSCRIPTION}],
                     "organizations": {
                         "contoso": {
                             "members": {"admin": {"projects": {"Web": ["administer"], "Other": ["administer"]}}},
@@ -315,3 +317,70 @@ async def test_conversion_is_refused_from_elsewhere_and_with_a_deadline(azure: S
     ]
     assert [answer.status for answer in answers] == [400, 400, 400]
     assert (await convert(azure, shared, scheme, project="/Web")).status == 200
+
+
+async def organization_that(azure: Simulated, **behaves: str) -> None:
+    """Let the organisation behave so from now on."""
+    await azure.seed({"organizations": {"contoso": behaves}})
+
+
+@pytest.mark.parametrize(
+    ("conversion", "said"),
+    [("checks", "could not be upgraded"), ("checks-as-the-portal", "Automatic authentication conversion failed.")],
+)
+async def test_conversion_may_wait_for_trust(azure: Simulated, conversion: str, said: str) -> None:
+    """Where it is tried first, an untrusted connection stays on its key and tells what Entra shall trust."""
+    await organization_that(azure, conversion=conversion)
+    await azure.seed({"applications": {"tried": {"passwords": [{}]}}})
+    azure.cloud.directory.application("tried").federated.every.clear()
+    endpoint = await plant(azure, "tried", scheme="ServicePrincipal", application="tried")
+    refused = await convert(azure, endpoint, FEDERATED["scheme"])
+    assert (refused.status, said in refused.body["message"]) == (400, True)
+    kept = await named(azure, "tried")
+    parameters = kept["authorization"]["parameters"]
+    assert (kept["authorization"]["scheme"], "revertSchemeDeadline" in kept["data"]) == ("ServicePrincipal", False)
+    assert await verify(azure, kept) == ("ok", "")
+    trust = {"issuer": parameters[ISSUER], "subject": parameters[SUBJECT]}
+    await azure.seed({"applications": {"tried": {"federated_credentials": {"azdo": trust}}}})
+    federated = (await convert(azure, kept, FEDERATED["scheme"])).body
+    assert federated["authorization"]["parameters"][SUBJECT] == trust["subject"]
+    assert await verify(azure, federated) == ("ok", "")
+    await organization_that(azure, conversion="at-once")
+
+
+async def test_connection_may_announce_what_it_will_sign_in_with(azure: Simulated) -> None:
+    """Issuer and subject may be told of a connection that still uses its key, and they stay when it is converted."""
+    endpoint = await plant(azure, "announcing", scheme="ServicePrincipal", announces=True)
+    announced = endpoint["authorization"]["parameters"]
+    assert (announced["serviceprincipalkey"], await verify(azure, endpoint)) == (None, ("ok", ""))
+    converted = (await convert(azure, endpoint, FEDERATED["scheme"])).body["authorization"]["parameters"]
+    assert [converted[name] for name in (ISSUER, SUBJECT)] == [announced[name] for name in (ISSUER, SUBJECT)]
+
+
+async def test_reverting_may_be_for_automatic_connections_only(azure: Simulated) -> None:
+    """As Microsoft's documentation has it, what was made by hand can't be reverted, where an organisation does so."""
+    await organization_that(azure, reverts="automatic")
+    answers = []
+    for name, mode in (("by hand", "Manual"), ("by itself", "Automatic")):
+        endpoint = await plant(azure, name, scheme="ServicePrincipal", creation_mode=mode)
+        federated = (await convert(azure, endpoint, FEDERATED["scheme"])).body
+        answers.append((await convert(azure, federated, "ServicePrincipal")).status)
+    await organization_that(azure, reverts="all")
+    assert answers == [400, 200]
+
+
+async def test_converting_to_the_same_scheme_is_refused_in_its_words(azure: Simulated) -> None:
+    """A federated connection isn't converted again."""
+    refused = await convert(azure, await named(azure, "federated"), FEDERATED["scheme"])
+    assert (refused.status, refused.body["typeKey"]) == (400, "ArgumentException")
+    assert "is neither an upgrade or a downgrade" in refused.body["message"]
+
+
+async def test_run_under_way_has_no_end_in_the_history(azure: Simulated) -> None:
+    """A use that goes on has neither end nor result, until it is over."""
+    endpoint = await plant(azure, "in use", executions=[{"days_ago": 0, "seconds": 3600, "result": "failed"}])
+    running = (await history(azure, endpoint["id"])).body["value"][0]["data"]
+    await azure.call("POST", f"{azure.control}/_sim/time", body={"advance": 3601})
+    over = (await history(azure, endpoint["id"])).body["value"][0]["data"]
+    assert {"finishTime", "result"} & running.keys() == set()
+    assert (over["result"], over["finishTime"] > running["startTime"]) == ("failed", True)
