@@ -429,6 +429,17 @@ module vaultAccess 'app/vault.bicep' = [
   }
 ]
 
+module vaultReading 'app/vault-reader.bicep' = [
+  for target in vaults: if (vends) {
+    name: 'rekey-${environmentName}-reader-${target.name}'
+    scope: resourceGroup(target.?subscriptionId ?? subscription().subscriptionId, target.resourceGroup)
+    params: {
+      name: target.name
+      principalId: vendingIdentity!.properties.principalId
+    }
+  }
+]
+
 module storageAccountAccess 'app/storage-account-access.bicep' = [
   for id in storageAccounts: {
     name: 'rekey-${environmentName}-${uniqueString(id)}'

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from rekey.connections.federation import AUDIENCE
+from rekey.clouds import CLOUDS
 from rekey.federation_settings import READER, REFUSED
 from tests.infra.bicep_defaults import at
 from tests.infra.bicep_source import Template, parts, source
 from tests.infra.bicep_values import RefusedError, worked_out
-from tests.infra.deployment import INFRA, OTHER, SUBSCRIPTION
+from tests.infra.deployment import INFRA, OTHER, SUBSCRIPTION, written
 
 PATH = INFRA / "modules" / "connection-identity.bicep"
 SCOPE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-shop"
@@ -39,12 +39,12 @@ def known(cloud: str = "AzureCloud", **given: Any) -> dict[str, Any]:
 
 
 def test_it_trusts_exactly_what_the_connection_shows() -> None:
-    """Issuer and subject are handed on as they are given; the audience is the one that the audit asks for."""
+    """Issuer and subject are handed on as they are given; the audience is the code's in each cloud."""
     trust = Template(PATH).resources["trust"]
     for name in ("issuer", "subject"):
         assert getattr(at(trust.body, f"properties.{name}"), "text", "") == name
-    assert known()["audience"] == AUDIENCE
-    assert known("AzureUSGovernment")["audience"] == f"{AUDIENCE}USGov"
+    for cloud, name in worked_out(written("clouds"), {}).items():
+        assert known(cloud)["audience"] == CLOUDS[name].exchange_audience
     assert {"@minLength(1)"} <= set(Template(PATH).parameters["subject"].decorators)
 
 

@@ -24,7 +24,7 @@ TERMS = {
     "scopes": [GROUP, f"/subscriptions/{OTHER}", SITE],
     "identities": IDENTITIES,
 }
-OWN = {"vendingIdentity", "vendingApp"}
+OWN = {"vendingIdentity", "vendingApp", "vaultReading"}
 HALF = (
     r"\(!\(ActionMatches\{'Microsoft\.Authorization/roleAssignments/(?P<action>\w+)'\}\)\) OR "
     r"\((?P<of>@\w+)\[Microsoft\.Authorization/roleAssignments:RoleDefinitionId\] "
@@ -57,13 +57,13 @@ def test_there_is_none_by_default() -> None:
     assert names()["vends"] is False
     assert {one.symbol for one in (main.resources | main.modules).values() if one.conditional} == OWN
     for name in OWN:
-        assert "= if (vends) {\n" in source((main.resources | main.modules)[name].node)
+        assert " if (vends) {\n" in source((main.resources | main.modules)[name].node)
 
 
 def test_without_it_nobody_else_is_told_or_granted_anything() -> None:
-    """Mail and telemetry know one identity more with it, and one only without."""
+    """Mail, telemetry and managed identities know one identity more with it, and no other without."""
     main = Template(INFRA / "main.bicep").modules
-    for module in ("mail", "monitoring"):
+    for module in ("mail", "monitoring", "identityAccess"):
         written = at(main[module].body, "params.principalIds")
         assert worked_out(getattr(written, "text", ""), names()) == ["own"]
         assert worked_out(getattr(written, "text", ""), names(vending=TERMS)) == ["own", "vending"]
