@@ -33,8 +33,19 @@ async def find(desk: Desk, look: Look) -> Looked:
             items.append(judge(look.vault, listed, desk.settings, now))
         except Exception as error:  # noqa: BLE001 - a kind that can't be loaded, say: one secret stops no other
             broken.append(_broken(look.vault, listed.name, error))
-    await desk.sweeps(look.run_id).keep_found(look.vault, _found(items, await _untold(desk, items), broken))
-    return Looked(counts=_counts(items, len(broken)))
+    quiet = await _quiet(desk, items, now)
+    due = [_due(item, quiet=_name(item) in quiet) for item in items if item.is_due]
+    await desk.sweeps(look.run_id).keep_found(look.vault, _found(items, [*due, *await _untold(desk, items)], broken))
+    return Looked(counts=_counts(items, len(broken), sum(one.quiet for one in due)))
+
+
+async def _quiet(desk: Desk, items: Iterable["Item"], now: datetime) -> frozenset[tuple[str, str]]:
+    """Return the secrets whose last rotation found nothing left to rotate; asked only if something is due at all."""
+    from rekey import nothing_left
+
+    if not any(item.is_due for item in items):
+        return frozenset()
+    return nothing_left.lately(await desk.records().listing(), now)
 
 
 async def _untold(desk: Desk, items: Iterable["Item"]) -> list["Due"]:
@@ -47,24 +58,28 @@ async def _untold(desk: Desk, items: Iterable["Item"]) -> list["Due"]:
     return [due for due in bad if not await told.before(due.once)]
 
 
-def _found(items: Iterable["Item"], untold: Iterable["Due"], broken: Iterable[Finding]) -> "Found":
+def _found(items: Iterable["Item"], due: Iterable["Due"], broken: Iterable[Finding]) -> "Found":
     from rekey.inventory import Care
     from rekey.sweep import Found
 
     return Found(
-        due=(*(_due(item) for item in items if item.is_due), *untold),
+        due=tuple(due),
         findings=(*broken, *(_bad(item) for item in items if item.care == Care.BAD_POLICY)),
     )
 
 
-def _due(item: "Item") -> "Due":
+def _name(item: "Item") -> tuple[str, str]:
+    return item.vault.lower(), item.secret.lower()
+
+
+def _due(item: "Item", *, quiet: bool = False) -> "Due":
     from rekey.due import end_of
     from rekey.sweep import Due
 
     ends = end_of(item.policy, item.created, item.expires) if item.policy else item.expires
     kind = item.policy.credential.kind if item.policy else ""
     once = "" if item.policy else f"bad tags {item.vault} {item.secret} {item.created.isoformat()}"
-    return Due(vault=item.vault, secret=item.secret, kind=kind, expires=ends or item.created, once=once)
+    return Due(vault=item.vault, secret=item.secret, kind=kind, expires=ends or item.created, once=once, quiet=quiet)
 
 
 def _bad(item: "Item") -> Finding:
@@ -90,9 +105,10 @@ def _broken(vault: str, secret: str, error: Exception) -> Finding:
     )
 
 
-def _counts(items: list["Item"], broken: int) -> dict[str, int]:
+def _counts(items: list["Item"], broken: int, quiet: int = 0) -> dict[str, int]:
     from rekey.inventory import Care
 
     sorts = {Care.MANAGED: "managed", Care.BAD_POLICY: "with tags that can't be used", Care.UNTAGGED: "not tagged"}
     counts = Counter(sorts[item.care] for item in items)
-    return {"secrets": len(items) + broken, **counts, "due": sum(item.is_due for item in items)}
+    none = {"with nothing left to rotate": quiet} if quiet else {}
+    return {"secrets": len(items) + broken, **counts, **none, "due": sum(item.is_due for item in items) - quiet}

@@ -45,6 +45,10 @@ def ledger(desk: Desk, part: Part, name: str) -> "Ledger":
 
 def witness(desk: Desk, engine: "DurableClient", references: "Iterable[Reference]") -> "Witness":
     """Return whom to ask."""
+    from rekey.nothing_left import is_gone
     from rekey.reconcile.witness import Witness
 
-    return Witness(desk.records(), engine, desk.vault, desk.settings.deployment, references)
+    async def gone(claim: "Reference") -> bool:
+        return await is_gone(desk.clients.container(), claim.vault, claim.secret, claim.key)
+
+    return Witness(desk.records(), engine, desk.vault, desk.settings.deployment, references, gone)

@@ -19,6 +19,8 @@ async def retire_old_credential_step(payload: dict) -> dict:
 
 async def retire(desk: Desk, walk: Walk) -> Retired:
     """Return the key ids that are gone now. The published one is never among them."""
+    from rekey import nothing_left
+
     rotation, kept = walk.rotation, _kept(walk)
     kind = desk.credential_kind(walk)
     labelled = await kind.labelled(rotation, names.label(desk.settings.deployment, rotation.id))
@@ -28,6 +30,8 @@ async def retire(desk: Desk, walk: Walk) -> Retired:
     old = [rotation.old_key_id] if rotation.old_key_id and rotation.old_key_id != kept else []
     for key_id in old:
         await kind.retire(rotation, key_id, kept)
+    if old and not kept:
+        await nothing_left.remember_gone(desk.clients.container(), rotation.vault, rotation.secret, old[0])
     record = await desk.records().read(rotation.id)
     return Retired(
         removed=(*left_over, *old),

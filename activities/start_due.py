@@ -48,7 +48,7 @@ async def start(desk: Desk, batch: Batch, client: DurableClient) -> Started:
     for due, outcome in became:
         if due.once and outcome != FAILED:
             await told.first_time(due.once)
-    counts = Counter(outcome for due, outcome in became if outcome != FAILED and not due.once)
+    counts = Counter(outcome for due, outcome in became if outcome != FAILED and not (due.once or due.quiet))
     return Started(counts=dict(counts), missed=len(missed), next=following)
 
 

@@ -25,7 +25,8 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     """A secret that is due; `expires` orders the starts, `kind` says what its rotation costs.
 
     One whose tags can't be used has no kind and a key, `once`, under which it is started a single time ever: its
-    rotation changes nothing and tells the owners what is wrong, as it does after an event.
+    rotation changes nothing and tells the owners what is wrong, as it does after an event. A `quiet` one had nothing
+    left to rotate the last time: it is looked at again, and that is no news.
     """
 
     vault: str
@@ -33,6 +34,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     expires: datetime
     once: str = ""
+    quiet: bool = False
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):

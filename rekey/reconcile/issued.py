@@ -4,7 +4,7 @@ What is seen and what is removed is one credential, by its id: one that is made 
 speaks for a credential is asked again right before it is removed.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -78,7 +78,7 @@ class IssuedSearch:
             if error.code != "no-application" or self._claims(target):
                 self._ledger.find(_unreadable(target, error))
             return
-        self._compare(target, holdings)
+        await self._compare(target, holdings)
         for held in holdings.credentials:
             rotation_id = self._rotation_of(held)
             if rotation_id and not self._witness.is_current(held.key_id):
@@ -132,7 +132,7 @@ class IssuedSearch:
     def _claims(self, target: Target) -> list[Reference]:
         return [r for r in self._references if r.key and (r.kind, r.target) == (target.kind, target.target)]
 
-    def _compare(self, target: Target, holdings: Holdings) -> None:
+    async def _compare(self, target: Target, holdings: Holdings) -> None:
         """Hold what newest versions claim against what the issuer says: the same end, and there at all."""
         labelled = {hashed(held.key_id): held for held in holdings.credentials if self._rotation_of(held)}
         every = {hashed(held.key_id) for held in holdings.credentials}
@@ -140,8 +140,13 @@ class IssuedSearch:
             held = labelled.get(claim.key)
             if held and claim.expires and abs(held.expires - claim.expires) > SAME_END:
                 self._ledger.find(_differs(claim, held, target))
-            elif claim.key not in every and claim.rotation_id and _settled(claim, holdings):
+            elif await self._is_missed(claim, every, holdings):
                 self._ledger.find(_missing(claim, target))
+
+    async def _is_missed(self, claim: Reference, every: Collection[str], holdings: Holdings) -> bool:
+        """Tell whether the issuer should have what a version claims; what was retired for good isn't missed."""
+        absent = claim.key not in every and claim.rotation_id and _settled(claim, holdings)
+        return bool(absent) and not await self._witness.is_gone(claim)
 
 
 def _settled(claim: Reference, holdings: Holdings) -> bool:

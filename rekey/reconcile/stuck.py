@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rekey import names
 from rekey.errors import InputError, PermanentError
 from rekey.model import Finding
+from rekey.nothing_left import lately
 from rekey.reconcile import wording
 from rekey.reconcile.ledger import Ledger
 from rekey.reconcile.memory import Due, Reference
@@ -60,7 +61,8 @@ class StuckSearch:
         for instance in stopped:
             if instance.rotation_id not in known:
                 self._stopped(instance)
-        for one in due:
+        needless = lately(summaries, self._now)
+        for one in (one for one in due if (one.vault.lower(), one.secret.lower()) not in needless):
             self._due(one, next((s for s in summaries if _same(s, one)), None))
 
     async def _judge(self, summary: Summary, left: frozenset[str] | None) -> None:

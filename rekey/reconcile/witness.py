@@ -1,6 +1,6 @@
 """Asks all who know of a rotation that left something, afresh each time: its record, the durable engine, the vaults."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -28,7 +28,10 @@ class Testimony(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Witness:
-    """One part's way to ask. `references` are what the newest versions of all allowed vaults claimed this night."""
+    """One part's way to ask. `references` are what the newest versions of all allowed vaults claimed this night.
+
+    `is_gone` tells whether the credential that a version claims was retired on purpose, without a successor.
+    """
 
     def __init__(
         self,
@@ -37,11 +40,13 @@ class Witness:
         vault: "Callable[[str], Vault]",
         deployment: str,
         references: Iterable[Reference],
+        gone: "Callable[[Reference], Awaitable[bool]]",
     ) -> None:
         self._records = records
         self._engine = engine
         self._vault = vault
         self._deployment = deployment
+        self.is_gone = gone
         self._current = frozenset(r.key for r in references if r.key)
 
     async def testimony(self, rotation_id: str) -> Testimony:

@@ -8,12 +8,13 @@ import pytest
 from activities.begin_sweep import begin
 from activities.end_sweep import end
 from activities.find_due import find
+from activities.open_record import open_record
 from activities.plan_starts import A_FEW, plan
 from activities.start_due import REQUESTED_BY, start
 from activities.step import Desk
 from rekey import names, registry
 from rekey.errors import InputError, PermanentError
-from rekey.model import Finding
+from rekey.model import NOTHING_LEFT, Finding, Walk
 from rekey.model.notice import MOST_FINDINGS
 from rekey.model.sweep import Batch, Ending, Look, OfSweep, Round
 from rekey.sweep import Due, Found
@@ -223,3 +224,16 @@ def test_no_other_blobs_can_be_named(desk: Desk) -> None:
     """The run's id comes from an instance's input: it is an id or nothing."""
     with pytest.raises(InputError):
         desk.sweeps("../records")
+
+
+async def test_what_had_nothing_left_to_rotate_is_looked_at_quietly(company: Company) -> None:
+    """It is started each night, for its consumers may be back on a key; it is neither due nor started for people."""
+    walk = Walk(rotation=await company.rotation())
+    await open_record(company.desk, walk)
+    await company.desk.records().close(walk.rotation.id, NOTHING_LEFT)
+    looked = await find(company.desk, Look(run_id=RUN, vault=company.scenario.vault))
+    assert looked.counts == {"secrets": 1, "managed": 1, "with nothing left to rotate": 1, "due": 0}
+    await plan(company.desk, Round(run_id=RUN, round=0))
+    engine = FakeDurable()
+    assert (await start(company.desk, batch(), engine)).counts == {}
+    assert list(engine.started) == [names.instance_id(company.scenario.vault, company.scenario.secret)]

@@ -145,6 +145,10 @@ class World:
         held = [Held(key_id=m.key_id, label=names.label("ours", m.rotation_id), **_dates(m)) for m in there]
         return Holdings(target=target, object_id="o", owned=True, answered=self.now, credentials=tuple(held))
 
+    async def gone(self, _claim: Reference) -> bool:
+        """Say that nothing was retired for good."""
+        return False
+
     async def discard(self, _holdings: Holdings, key_id: str) -> None:
         """Remove a credential."""
         (made,) = [m for m in self.made if m.key_id == key_id]
@@ -171,7 +175,7 @@ class World:
                 engine.put(f"rotate.kv.{made.number}", made.instance, {"rotation_id": made.rotation_id})
         me = cast("Any", self)
         vault = cast("Vault", me)
-        witness = Witness(cast("Records", me), engine, lambda _name: vault, "ours", references)
+        witness = Witness(cast("Records", me), engine, lambda _name: vault, "ours", references, self.gone)
         ledger = Ledger(cast("Memory", me), Part(run_id=run_id, started=self.now), "issued")
         kind = cast("CredentialKind", me)
         search = IssuedSearch(lambda _kind: kind, vault, "ours", witness, ledger, references, everywhere=True)
