@@ -81,9 +81,9 @@ class OperatorClient:
             where = urlsplit(error.headers.get("Location") or "").hostname or "another address"
             said = f"{self._origin} sends on to {where}, which is not followed"
             return ApiError(said, "Name the app's own address; if it asks for a sign-in, name --audience.")
-        if status in {401, 403}:
-            return ApiError(f"{self._origin} refuses to answer (HTTP {status})", _KEY)
         said = _error_of(error)
+        if status in {401, 403} and not said:
+            return ApiError(f"{self._origin} refuses to answer (HTTP {status})", _KEY)
         if not said:
             return ApiError(f"{self._origin} answered HTTP {status}", "Is that the address of a running Rekey?")
         again = "Try again in a moment." if status in {429, 503} else ""

@@ -59,20 +59,26 @@ def _lines(answer: Any) -> Iterator[str]:
         yield f"A rotation is on its way already ({harmless(answer['instance'])}): a start would change nothing."
     for name, label in _DATES.items() if answer["dates"] else ():
         yield f"  {label:<20} {moment(answer['dates'][name]) or 'never'}"
-    for missing in answer["missing"]:
-        yield ""
-        yield harmless(f"MISSING at {missing['step']}, {missing['subject']}: {missing['message']}")
-        yield f"  {harmless(missing['what_to_do'])}"
+    yield from lacking(answer["missing"])
     for tag in answer["bad_tags"]:
         got = "a value that isn't shown" if tag["got"] is None else repr(tag["got"])
         yield harmless(f"BAD TAG {tag['tag']}: got {got}, expected {tag['expected']}")
-    yield from _steps(answer["steps"])
+    yield from runbook(answer["steps"])
     yield from _readers(answer.get("readers"))
     yield from _said("Not proved without writing:", answer["not_proved"])
     yield from _said("Remarks:", answer["remarks"])
 
 
-def _steps(steps: Any) -> Iterator[str]:
+def lacking(missing: Any) -> Iterator[str]:
+    """Return what stops it, and what to do about each."""
+    for one in missing:
+        yield ""
+        yield harmless(f"MISSING at {one['step']}, {one['subject']}: {one['message']}")
+        yield f"  {harmless(one['what_to_do'])}"
+
+
+def runbook(steps: Any) -> Iterator[str]:
+    """Return every step with what it touches, and a table of the rights they need."""
     for number, step in enumerate(steps, start=1):
         if number == 1:
             yield ""

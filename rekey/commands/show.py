@@ -35,8 +35,8 @@ def _show(client: OperatorClient, chosen: argparse.Namespace) -> int:
         for line in (
             *_about(answer["record"]),
             *_people(answer),
-            *_now(answer["instance"]),
-            *_entries(answer["record"]),
+            *now(answer["instance"]),
+            *entries(answer["record"]),
         ):
             write(line)
     return FINDINGS if _needs_somebody(answer) else OK
@@ -73,7 +73,8 @@ def _people(answer: Any) -> Iterator[str]:
         yield harmless(f"by hand   {one['consumer']}: {said}")
 
 
-def _now(instance: Any) -> Iterator[str]:
+def now(instance: Any) -> Iterator[str]:
+    """Return what an instance is doing; nothing if there is none."""
     if instance is None:
         return
     status = status_of(instance)
@@ -85,7 +86,8 @@ def _now(instance: Any) -> Iterator[str]:
         yield harmless(f"at        {status['step']}: {status.get('state')} since {since} UTC{following}{waits}")
 
 
-def _entries(record: Any) -> Iterator[str]:
+def entries(record: Any) -> Iterator[str]:
+    """Return a table of what each step of a record did."""
     if record is None or not record["entries"]:
         return
     yield ""
