@@ -9,7 +9,10 @@ from msgspec import Meta
 from rekey.model import asking
 
 type Text = Annotated[str, Meta(min_length=1, max_length=256)]
-type ArmId = Annotated[str, Meta(max_length=1000, pattern=r"^(/subscriptions/[^\s?#%\\]+)?\Z")]
+type ArmId = Annotated[
+    str, Meta(max_length=1000, pattern=r"^(/subscriptions(/(?!\.{1,2}(/|\Z))[^\s\x00-\x1f\x7f/?#%\\]+)+)?\Z")
+]
+"""One that leads where it seems to: `.` and `..` would be resolved on the way."""
 type Organization = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,48}[A-Za-z0-9])?\Z")]
 type Project = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f/\\:*?\"<>|;#$&{}%+,@]{1,64}\Z")]
 type Name = Annotated[

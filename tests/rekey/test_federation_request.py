@@ -61,6 +61,13 @@ def test_what_cannot_be_federated_is_said(payload: Any, told: str) -> None:
     [
         ({"scope": "rg"}, "scope: got 'rg', expected the ARM id of what the connection is for"),
         ({"scope": ""}, "scope: got '', expected"),
+        *(
+            (
+                {"scope": f"/subscriptions/0/resourceGroups/rg{below}"},
+                f"scope: got '/subscriptions/0/resourceGroups/rg{below}'",
+            )
+            for below in ("/../other", "/..", "/./x", "/", "//x", "/x?a", "/%2e%2e/other")
+        ),
         ({"role": ""}, "role: got '', expected the name of a built-in role"),
         ({"twin": "yes"}, "twin: got 'yes', expected true or false"),
         ({"connection": "x"}, "connection: unknown, expected organization, project, name"),
