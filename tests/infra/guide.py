@@ -25,7 +25,13 @@ _LINK = re.compile(r"\]\(([^)#]*)(?:#([^)]*))?\)")
 
 def problems(text: str) -> list[str]:
     """Return what the guide says that isn't so; empty for a good one."""
-    checks = (_steps, _paths, _links, _scripts, _bicep, _settings, _commands, _targets, _permissions)
+    checks = (_steps, _bicep, _permissions)
+    return [*untrue(text), *(problem for check in checks for problem in check(text))]
+
+
+def untrue(text: str) -> list[str]:
+    """Return what any page of docs says that isn't so, of files, links, scripts, settings, commands and targets."""
+    checks = (_paths, _links, _scripts, _settings, _commands, _targets)
     return [problem for check in checks for problem in check(text)]
 
 
@@ -56,14 +62,14 @@ def _paths(text: str) -> Iterator[str]:
 def _links(text: str) -> Iterator[str]:
     for name, anchor in _LINK.findall(text):
         target = (ROOT / "docs" / name).resolve()
-        if not target.is_file():
+        if name and not target.is_file():
             yield f"{name} doesn't exist"
-        elif anchor and anchor not in _anchors(target):
+        elif anchor and anchor not in _anchors(target.read_text() if name else text):
             yield f"{name} has no section #{anchor}"
 
 
-def _anchors(page: Path) -> set[str]:
-    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+def _anchors(page: str) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", page, re.MULTILINE)
     return {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
