@@ -19,7 +19,7 @@ _COPY = (
 class Advice(msgspec.Struct, frozen=True, kw_only=True):
     """What a refusal means and what to do; `code` is Entra's, such as AADSTS70021, "" if it was told in words.
 
-    `passes`: so soon after a change it may be the change that hasn't got everywhere yet. `signed_in`: Entra took the
+    `passes`: it may pass by itself, as after a change that hasn't got everywhere yet. `signed_in`: Entra took the
     connection for whom it says it is, and what refused it came after that.
     """
 
@@ -67,6 +67,7 @@ _BY_CODE = {
             "Set the clock of the self-hosted agent (NTP). In a task that runs for long the token has ended meanwhile: "
             "move what needs Azure to its beginning, or use a managed identity, whose tokens last for a day."
         ),
+        passes=True,
     ),
     70052: Advice(
         means="the application is open to other tenants, and may not be signed in to with a token that Entra issued",

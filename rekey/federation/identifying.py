@@ -8,7 +8,8 @@ from rekey.federation.holders import MOST, Holder, credential_name, holder_of
 from rekey.federation.presented import shown_by
 from rekey.federation.trusting import full
 from rekey.managed_identities import ROLE, ManagedIdentities, normal
-from rekey.model.federation import Federation, Identity, Old, Target
+from rekey.model.federation import Federation, Identity, Old
+from rekey.model.federation_request import Target
 from rekey.resource_manager import granting
 
 ONE_TENANT = "AzureADMyOrg"

@@ -23,7 +23,7 @@ _FORBIDDEN = (
         (700213, "subject", "to the letter", True),
         (7002138, "upper and lower case", "to the letter", True),
         (70025, "no federated credential at all", "copy both from the connection", True),
-        (700024, "too old, or not valid yet", "clock", False),
+        (700024, "too old, or not valid yet", "clock", True),
         (70052, "open to other tenants", "AzureADMyOrg", False),
         (700016, "nobody with the connection's client id", "client id and tenant id", True),
         (7000215, "none of the application's", "the value and not its id", True),

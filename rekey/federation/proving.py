@@ -1,0 +1,58 @@
+"""Proves that a connection signs in: Azure DevOps itself does, through the connection, as the portal's Verify does."""
+
+from rekey import names
+from rekey.clients import Clients
+from rekey.entra_advice import advice, explained
+from rekey.errors import NotYetError, PermanentError, RekeyError
+from rekey.federation import superseded
+from rekey.federation.organization import Organization, place
+from rekey.federation.records import FederationRecords
+from rekey.model.federation import Federation, Proven
+from rekey.model.federation_request import Mode, Target
+
+AGAIN = 3.0
+"""Seconds between the first time that it works and the second: Entra is many servers."""
+ONCE = "proven-once"
+
+
+async def prove(clients: Clients, federation: Federation) -> Proven:
+    """Return how it is known that the connection signs in, twice in a row; what a repaired one replaces is removed.
+
+    NotYetError says what a refusal means, as long as that may pass by itself; PermanentError if it can't.
+    """
+    known = federation.new or federation.old
+    if known is None:
+        raise PermanentError("no-connection", f"federation {federation.id} has no connection yet that could be proven")
+    organization = Organization(clients, federation.organization)
+    works, said = await organization.endpoints.test_connection(place(federation), known.id)
+    proof = "Azure DevOps signed in with it, twice in a row (TestConnection)"
+    if not works:
+        found = advice(said)
+        if found is None or not found.signed_in or _gets_roles(federation):
+            raise _refusal(known.name, said)
+        proof = f"{proof}; {found}"  # the same principal as before: it has the roles that it had
+    if not await _worked_before(clients, federation):
+        raise NotYetError(ONCE, f"Azure DevOps signed in through {known.name} once, and shall do so again", AGAIN)
+    if federation.mode is Mode.REPAIR:
+        proof += await superseded.remove(clients, federation)
+    return Proven(proof=proof)
+
+
+def _gets_roles(federation: Federation) -> bool:
+    """Tell whether it is an identity whose roles are new, and count after minutes."""
+    return federation.mode is Mode.VEND or federation.target is Target.MANAGED_IDENTITY
+
+
+def _refusal(name: str, said: str) -> RekeyError:
+    found, why = advice(said), explained(said)
+    message = f"Azure DevOps could not sign in through {name}{why and f': {why}'}"
+    if found and not found.passes:
+        return PermanentError("sign-in-refused", message, found.what_to_do)
+    return NotYetError("role-missing" if found and found.signed_in else "not-signed-in", message)
+
+
+async def _worked_before(clients: Clients, federation: Federation) -> bool:
+    """Tell whether the attempt before this one signed in: the record has what became of it."""
+    record = await FederationRecords(clients.container()).read(federation.id)
+    entries = [one for one in record.entries if one.step == names.PROVE_CONNECTION] if record else []
+    return bool(entries) and entries[-1].code == ONCE
