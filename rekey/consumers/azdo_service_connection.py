@@ -5,13 +5,13 @@ hides it; every other field, known or not, is written back as it was read. It is
 data source TestConnection, which makes Azure DevOps itself sign in: what the portal's Verify button does.
 """
 
-import re
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from rekey.azdo_uri import Form, Place, bound, parsed
 from rekey.azure_devops_endpoints import GRANT, ServiceEndpoints
 from rekey.clients import Clients
+from rekey.entra_advice import explained
 from rekey.errors import NotYetError, PermanentError
 from rekey.model import ConsumerTarget, Rotation, When
 from rekey.ports import ConsumerFacts, Handover, Permission
@@ -85,7 +85,10 @@ class AzdoServiceConnection:
         works, said = await self._organization(place).test_connection(place.project, target.object_id)
         if works:
             return "Azure DevOps signed in with it (TestConnection)"
-        raise NotYetError("not-confirmed", f"Azure DevOps could not sign in through {target.uri}{_entra_code(said)}")
+        why = explained(said)
+        raise NotYetError(
+            "not-confirmed", f"Azure DevOps could not sign in through {target.uri}{f': {why}' if why else ''}"
+        )
 
     def _organization(self, place: Place) -> ServiceEndpoints:
         origin = self._clients.settings.cloud.azure_devops
@@ -146,9 +149,3 @@ def _require_same(before: dict[str, Any], after: dict[str, Any], uri: str) -> No
     for field in ("id", "type", "url"):  # not the name: a shared connection may have another in its owner's project
         if after.get(field) != before.get(field):
             raise NotYetError("changed-meanwhile", f"{uri}: {field} changed with the write")
-
-
-def _entra_code(said: str) -> str:
-    """Return only Entra's code of what was said: the rest may quote what it likes."""
-    found = re.search(r"AADSTS\d+", said)
-    return f" ({found.group()})" if found else ""
