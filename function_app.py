@@ -4,10 +4,17 @@ import azure.durable_functions as df
 
 from activities import blueprint as steps
 from activities import (
+    check_connection,
+    convert_connection,
+    copy_access,
+    create_connection,
     deliver_mail,
+    look_at_runs,
     notify_owners,
     purge_instances,
     read_connection,
+    retire_connection,
+    revert_connection,
     sort_outbox,
     start_alone,
 )
@@ -27,6 +34,13 @@ STEPS = [
     sort_outbox,
     deliver_mail,
     read_connection,
+    check_connection,
+    convert_connection,
+    create_connection,
+    copy_access,
+    look_at_runs,
+    revert_connection,
+    retire_connection,
 ]
 """Every activity; imported, each is registered with the blueprint that they share."""
 

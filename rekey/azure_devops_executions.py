@@ -4,7 +4,7 @@ https://learn.microsoft.com/rest/api/azure/devops/serviceendpoint/executionhisto
 connection is told by project. Names of pipelines are what others wrote: text to show, never to act on.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -14,6 +14,8 @@ from rekey.connections.document import moment
 
 GRANT = f"{MEMBERSHIP}the role User on the service connection (Project settings, Service connections, Security)."
 _AT_ONCE = "50"
+_LONGEST_RUN = timedelta(days=1)
+"""What began longer before isn't looked for: it is over."""
 _PAGES = 40
 """At most: 2,000 runs tell enough of a connection."""
 
@@ -55,7 +57,7 @@ class Executions(AzureDevOps):
     """The execution histories of one organization's service connections."""
 
     async def of(self, project: str, endpoint_id: str, since: datetime | None = None) -> tuple[Execution, ...]:
-        """Return the newest uses, 2,000 at most; of those that began before `since` only what its first page has."""
+        """Return the newest uses, 2,000 at most; those of more than a day before `since` need not be there."""
         path = f"{below(project)}/serviceendpoint/{endpoint_id}/executionhistory"
         found: list[Execution] = []
         async for page in self.pages(path, {"top": _AT_ONCE}, _PAGES):
@@ -65,7 +67,7 @@ class Executions(AzureDevOps):
                 raise malformed(self._where, repeatable=True) from None
             read = [_execution(record.data) for record in records if record.data]
             found += read
-            if since and all(one.began and one.began < since for one in read):
+            if since and all(one.began and one.began < since - _LONGEST_RUN for one in read):
                 break
         return tuple(found)
 

@@ -70,11 +70,16 @@ def converted(found: Document, scheme: str) -> Document:
 
 
 def beside(found: Document, name: str, label: str, client_id: str, places: tuple[ProjectRef, ...]) -> Document:
-    """Return a federated connection to the same scope, which signs in as `client_id`, for the same projects."""
+    """Return a federated connection to the same scope, which signs in as `client_id`, for the same projects.
+
+    Its description says whose place it takes: an app that keeps no record of it has to know, too.
+    """
     given = (found.get("authorization") or {}).get("parameters") or {}
     kept = {key: value for key, value in given.items() if key.lower() in {"tenantid", "scope"} and value is not None}
     data = {key: value for key, value in (found.get("data") or {}).items() if key.lower() not in _OF_ONE_PRINCIPAL}
-    wanted = new(name, label, client_id, places, str(found.get("description") or ""))
+    instead = _instead_of(str(found.get("name") or ""))
+    about = str(found.get("description") or "")[: _LONGEST_DESCRIPTION - len(instead)]
+    wanted = new(name, f"{instead}\n{label}", client_id, places, about)
     wanted["authorization"]["parameters"] |= kept
     return {**wanted, "url": found.get("url"), "data": {**_without(data, "creationmode"), "creationMode": "Manual"}}
 
@@ -94,6 +99,16 @@ def new(name: str, label: str, client_id: str, places: tuple[ProjectRef, ...], a
             for one in places
         ],
     }
+
+
+def takes_place_of(found: Document, name: str, labels: str) -> bool:
+    """Tell whether Rekey made it in place of the connection of that name; `labels` is how that one's labels begin."""
+    lines = [line.strip().lower() for line in str(found.get("description") or "").splitlines()]
+    return _instead_of(name).lower() in lines and any(line.startswith(labels.lower()) for line in lines)
+
+
+def _instead_of(name: str) -> str:
+    return f"In place of {name}"
 
 
 def has_label(found: Document, label: str) -> bool:

@@ -1,5 +1,7 @@
 """Knows how a walk reaches what its Azure DevOps organization has of connections, and what of it is the walk's own."""
 
+from urllib.parse import quote
+
 from rekey import names
 from rekey.azure_devops_access import Access
 from rekey.azure_devops_definitions import Definitions
@@ -9,8 +11,10 @@ from rekey.clients import Clients
 from rekey.connections.found import Connection
 from rekey.entra_advice import explained
 from rekey.errors import NotYetError, PermanentError
-from rekey.federation.document import Document, has_label, read
-from rekey.model.federation import Federation
+from rekey.federation.document import Document, ProjectRef, has_label, read
+from rekey.federation.quoting import quoted
+from rekey.model.federation import Federation, Old
+from rekey.settings import GUID
 
 
 class Organization:
@@ -36,6 +40,13 @@ class Organization:
             raise PermanentError("no-connection", f"{name} is gone, or the app's identity can't see it any more", GRANT)
         return found
 
+    async def project(self, name: str, connection: str) -> ProjectRef:
+        """Return a project that a connection of that name is to be in; PermanentError if it can't be seen."""
+        found = await self.endpoints.found(f"/_apis/projects/{quote(name, safe='')}")
+        if found is None or not GUID.fullmatch(str(found.get("id"))):
+            raise PermanentError("no-project", f"{self.name} has no project {quoted(name)} that can be seen", GRANT)
+        return ProjectRef(str(found["id"]).lower(), str(found.get("name") or name), connection)
+
     async def labelled(self, project: str, label: str) -> list[tuple[Document, Connection]]:
         """Return the connections that carry the label: those that one walk made."""
         found = [one for one in await self.endpoints.documents(project) if has_label(one, label)]
@@ -52,6 +63,13 @@ class Organization:
 def place(federation: Federation) -> str:
     """Return the project to ask: by its id as soon as that is known, for a project can be renamed."""
     return federation.old.owner_project if federation.old else federation.project
+
+
+def old_of(federation: Federation) -> Old:
+    """Return the connection that the walk is about, which one that vends doesn't have."""
+    if federation.old is None:
+        raise PermanentError("no-connection", f"federation {federation.id} is about no connection", "Report this.")
+    return federation.old
 
 
 def label(clients: Clients, federation: Federation) -> str:

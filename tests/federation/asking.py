@@ -1,14 +1,20 @@
 """Knows how tests of the Azure DevOps side of a federation ask for a walk, and seed what it meets."""
 
+from copy import deepcopy
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 
-from local.azure.azuredevops_state import Endpoint, Organization
+from local.azure.azuredevops_guards_state import Grant, Permitted
+from local.azure.azuredevops_pipelines_state import Run
+from local.azure.azuredevops_state import Endpoint, Execution
+from local.azure.azuredevops_state import Organization as Kept
+from local.azure.directory_federation import FederatedCredential
 from rekey.clients import Clients
+from rekey.federation.organization import Organization
 from rekey.federation.reading import read
 from rekey.federation_settings import Federating
 from rekey.model.federation import Federation, FederationQuestion, FederationReading, Identity, Mode
@@ -37,7 +43,7 @@ class Asking:
         return cls(company, company.clients)
 
     @property
-    def organization(self) -> Organization:
+    def organization(self) -> Kept:
         """The company's organization, as Azure DevOps keeps it."""
         return self.company.azure.cloud.azuredevops.organizations[self.company.scenario.organization]
 
@@ -60,6 +66,48 @@ class Asking:
         whose = {} if nameless else {"application": self.company.scenario.application}
         await self.seed(endpoints={name: {**whose, **body}})
         return self.endpoint(name)
+
+    async def behave(self, **how: str) -> None:
+        """Let the organization convert connections otherwise."""
+        await self.company.azure.seed({"organizations": {self.company.scenario.organization: how}})
+
+    async def signs_in(self, name: str = "") -> tuple[bool, str]:
+        """Let Azure DevOps sign in through a connection."""
+        scenario = self.company.scenario
+        endpoints = Organization(self.clients, scenario.organization).endpoints
+        return await endpoints.test_connection(scenario.project, self.endpoint(name).id)
+
+    def document(self, name: str = "") -> dict[str, Any]:
+        """Return all of a connection that isn't secret, as it is now."""
+        return deepcopy(self.endpoint(name).document)
+
+    def trust(self, issuer: str, subject: str) -> None:
+        """Give the company's application a federated credential."""
+        now = self.company.azure.cloud.clock.now()
+        self.company.application.federated.add(FederatedCredential(f"c-{uuid4().hex[:8]}", issuer, subject, now))
+
+    def runs_now(self, name: str = "", *, seconds: float = 9000.0) -> None:
+        """Let a run go through a connection that began a minute ago."""
+        now = self.company.azure.cloud.clock.now()
+        begun = now - timedelta(minutes=1)
+        run = Execution("nightly", begun, begun + timedelta(seconds=seconds), "succeeded")
+        self.endpoint(name).executions += (run,)
+
+    def permit(self, *pipelines: str, name: str = "") -> None:
+        """Permit these pipelines to use a connection, and no others."""
+        owner = self.organization.existing(self.endpoint(name).project_ids[0])
+        grant = Grant({}, self.company.azure.cloud.clock.now())
+        numbers = [one.id for one in owner.pipelines.values() if one.name in pipelines]
+        self.endpoint(name).permitted[owner.id] = Permitted(None, dict.fromkeys(numbers, grant))
+
+    def run(self, pipeline: str) -> None:
+        """Let a pipeline have run just now."""
+        (owner,) = [
+            p for p in self.organization.projects.values() if pipeline in {o.name for o in p.pipelines.values()}
+        ]
+        (one,) = [one for one in owner.pipelines.values() if one.name == pipeline]
+        now = self.company.azure.cloud.clock.now()
+        one.runs[1] = Run(1, "1", "refs/heads/main", now, 0.0, "succeeded", "somebody")
 
     def question(self, connection: str = "", mode: Mode = Mode.IN_PLACE, **fields: Any) -> FederationQuestion:
         """Return what is asked for."""
