@@ -31,7 +31,7 @@ def test_only_the_files_that_belong_to_a_kind_are_touched() -> None:
     changed = {step.path for step in steps(PAGE) if step.verb == "edit"}
     assert set(NEW) == {KIND, CONSUMER, SIMULATION, *CONTRACTS}
     documentation = {"README.md", "docs/kinds.md", "docs/consumers.md"}
-    simulation = {"local/azure/arm.py", "local/azure/arm_access.py", "local/azure/seeding.py"}
+    simulation = {"local/azure/arm.py", "local/azure/arm_roles.py", "local/azure/seeding.py"}
     assert changed == {"rekey/registry.py"} | documentation | simulation
 
 
