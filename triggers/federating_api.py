@@ -10,13 +10,20 @@ import msgspec
 from rekey import operator_requests as requests
 from rekey.clients import clients
 from rekey.settings import settings
-from rekey.starting import DurableClient, start_federation, start_vending
+from rekey.starting import DurableClient, is_busy, start_federation, start_vending
 from triggers.answers import CALLER, Answer, answered
 
 blueprint = df.Blueprint()
 _log = logging.getLogger(__name__)
 
 _EXPECTED = "an object with organization, project and connection, or with filter and limit"
+
+
+@blueprint.route(route="service-connections/plan", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@blueprint.durable_client_input(client_name="client")
+async def plan_federation(req: func.HttpRequest, client: df.DurableFunctionsClient) -> func.HttpResponse:
+    """Say of each connection that `federate` would mean by the same body what would be done, and what would stop it."""
+    return await answered(_plan(req.get_body(), req.headers.get(CALLER, ""), client))
 
 
 @blueprint.route(route="service-connections/federate", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
@@ -35,6 +42,19 @@ async def post_federation(req: func.HttpRequest, client: df.DurableFunctionsClie
 async def post_vending(req: func.HttpRequest, client: df.DurableFunctionsClient) -> func.HttpResponse:
     """Start making the connection of `{organization, project, name, scope, role, twin}`, which never has a secret."""
     return await answered(_vend(req.get_body(), req.headers.get(CALLER, ""), client))
+
+
+async def _plan(body: bytes, caller: str, client: DurableClient) -> Answer:
+    from rekey.federation import allowed, filtering, planning  # noqa: PLC0415 - likewise
+
+    payload = requests.read_object(body, _EXPECTED)
+    if "filter" in payload:
+        chosen = await filtering.choose(clients(), filtering.read(payload, caller, settings()))
+    else:
+        chosen = filtering.Found(requests=(allowed.federation(payload, caller, settings()),), left_out=0)
+    found = msgspec.to_builtins(await planning.plans(clients(), chosen.requests))
+    plans = [{**plan, "running": await is_busy(client, plan["instance"])} for plan in found]
+    return 200, {"matching": chosen.matching, "left_out": chosen.left_out, "plans": plans}
 
 
 async def _start(body: bytes, caller: str, client: DurableClient) -> Answer:
