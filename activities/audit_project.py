@@ -23,16 +23,14 @@ async def audit_project_step(payload: dict) -> dict:
 async def audit(desk: Desk, asked: OfProject) -> ProjectRead:
     """Return how far it got; what was read is in a blob."""
     from rekey.azure_devops_connections import GRANT, Connections
+    from rekey.connections import principals
     from rekey.connections.turn import Turn
-    from rekey.entra_federation import Directory
 
     clients = desk.clients
     origin = desk.settings.cloud.azure_devops
     service = Connections(clients.azure_devops(), origin, asked.project.organization, GRANT)
 
     async def look(client_id: str) -> "Principal":
-        return await clients.remember(
-            f"principal {client_id}", KEPT, lambda: Directory(clients.graph()).principal(client_id)
-        )
+        return await clients.remember(f"principal {client_id}", KEPT, lambda: principals.look(clients, client_id))
 
     return await Turn(service, clients.container(), look, desk.settings.tenant_id).run(asked)

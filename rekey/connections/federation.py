@@ -1,4 +1,4 @@
-"""What Entra makes of a federated connection: whether its issuer and subject are those that its application expects.
+"""What Entra makes of a federated connection: whether its issuer and subject are expected by whom it signs in as.
 
 They are compared to the letter: upper and lower case count. Both have to be of one federated credential, whose audience
 is Azure's.
@@ -20,12 +20,14 @@ https://learn.microsoft.com/azure/devops/pipelines/release/convert-service-conne
 NEAR = timedelta(days=90)
 """How long before that it is no mere advice any more."""
 _ONE_TENANT = frozenset({"AzureADMyOrg", ""})
+_WHO = {Standing.APPLICATION: "application", Standing.MANAGED_IDENTITY: "managed identity"}
+"""Whom Rekey can ask for federated credentials."""
 
 
 def refused(connection: Connection, principal: Principal | None) -> Iterator[Flaw]:
     """Say why Entra doesn't take a federated connection for its application, if that can be seen."""
-    if principal is None or principal.standing is not Standing.APPLICATION:
-        return  # credentials of managed identities are not in Graph, those of another tenant not for Rekey's eyes
+    if principal is None or not _is_known(principal):
+        return
     named = [c for c in principal.credentials if _names(c) == (connection.issuer, connection.subject)]
     if any(AUDIENCE in c.audiences for c in named) or (named and connection.environment.lower() != "azurecloud"):
         return
@@ -33,25 +35,33 @@ def refused(connection: Connection, principal: Principal | None) -> Iterator[Fla
     if named:
         yield wrong(
             "audience-differs",
-            f"the application's federated credential for {wanted} has another audience than {AUDIENCE}",
+            f"the {_WHO[principal.standing]}'s federated credential for {wanted} has another audience than {AUDIENCE}",
             f"Give that federated credential the audience {AUDIENCE}.",
         )
         return
     yield wrong(*_difference(connection, principal, wanted))
 
 
+def _is_known(principal: Principal) -> bool:
+    """Tell whether its federated credentials were looked at; those of another tenant are not for Rekey's eyes."""
+    if principal.standing is Standing.MANAGED_IDENTITY:
+        return bool(principal.identity) and not principal.hidden
+    return principal.standing is Standing.APPLICATION
+
+
 def _difference(connection: Connection, principal: Principal, wanted: str) -> tuple[str, str, str]:
-    repair = f"Give the application {connection.application} a federated credential with {wanted}: copy both."
+    who = _WHO[principal.standing]
+    repair = f"Give the {who} {connection.application} a federated credential with {wanted}: copy both."
     if not principal.credentials:
-        return "no-federated-credential", "its application has no federated credential at all", repair
+        return "no-federated-credential", f"its {who} has no federated credential at all", repair
     ours = (connection.issuer.casefold(), connection.subject.casefold())
     alike = [c for c in principal.credentials if tuple(n.casefold() for n in _names(c)) == ours]
     if alike:
         said = f"issuer {shown(alike[0].issuer)} and subject {shown(alike[0].subject)}"
-        differs = f"it presents {wanted}, its application expects {said}: they differ in upper and lower case"
+        differs = f"it presents {wanted}, its {who} expects {said}: they differ in upper and lower case"
         return "subject-case-differs", differs, repair
     many = len(principal.credentials)
-    none = f"it presents {wanted}, and none of its application's {many} federated credentials has both"
+    none = f"it presents {wanted}, and none of its {who}'s {many} federated credentials has both"
     return "subject-differs", none, f"{repair} A connection that was renamed presents another subject than before."
 
 

@@ -76,7 +76,8 @@ class Standing(StrEnum):
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Who a connection signs in as; `secrets_end` has when each of its passwords ends.
 
-    `object_id` is an application's own, `identity` the ARM id of a user-assigned managed identity.
+    `object_id` is an application's own, `identity` the ARM id of a user-assigned managed identity. `hidden` says why
+    nobody could look at a managed identity's federated credentials, `to_see` what to do about it.
     """
 
     standing: Standing
@@ -84,6 +85,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     audience: str = ""
     object_id: str = ""
     identity: str = ""
+    hidden: str = ""
+    to_see: str = ""
     credentials: tuple[FederatedCredential, ...] = ()
     secrets_end: tuple[datetime, ...] = ()
 

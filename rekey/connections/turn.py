@@ -105,8 +105,20 @@ class Turn:
         found, page = await self._service.pipelines(project.organization, project.project, which)
         return _more(seen, found, page, "pipelines")
 
-    async def _application(self, seen: Seen, _project: ProjectName, which: str) -> tuple[Seen, float]:
-        return replace(seen, principals={**seen.principals, which: await self._look(which)}), 0.0
+    async def _application(self, seen: Seen, project: ProjectName, which: str) -> tuple[Seen, float]:
+        found = await self._look(which)
+        known = replace(seen, principals={**seen.principals, which: found})
+        if not found.hidden:
+            return known, 0.0
+        hidden = Unseen(
+            organization=project.organization,
+            project=project.project,
+            code="hidden",
+            message=found.hidden,
+            what_to_do=found.to_see,
+            what=f"{found.standing} {found.name or which}",
+        )
+        return replace(known, unseen=(*known.unseen, hidden)), 0.0
 
     async def _runs(self, seen: Seen, project: ProjectName, which: str) -> tuple[Seen, float]:
         last, page = await self._service.last_used(project.project, which)

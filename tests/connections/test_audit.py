@@ -57,6 +57,7 @@ async def test_every_way_to_sign_in_is_told(audited: Audited) -> None:
         "cased": {"subject-case-differs"},
         "older": {"retired-issuer"},
         "mine": {"retired-issuer"},
+        "managed-identity deployer": {"not-looked-at"},
         "gone": {"application-gone"},
         "secret": {"secret-by-hand", "unused"},
         "certificate": {"certificate"},

@@ -84,7 +84,13 @@ def test_only_the_very_same_subject_fits(ours: str, theirs: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "principal", [None, Principal(standing=Standing.MANAGED_IDENTITY), Principal(standing=Standing.ELSEWHERE)]
+    "principal",
+    [
+        None,
+        Principal(standing=Standing.MANAGED_IDENTITY),
+        Principal(standing=Standing.MANAGED_IDENTITY, identity="/subscriptions/1/x", hidden="not looked at"),
+        Principal(standing=Standing.ELSEWHERE),
+    ],
 )
 def test_what_cannot_be_looked_at_is_not_judged(principal: Principal | None) -> None:
     """Credentials of a managed identity, of another tenant, or that nobody could read are no finding."""
