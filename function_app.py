@@ -5,18 +5,21 @@ import azure.durable_functions as df
 from activities import blueprint as steps
 from activities import (
     check_connection,
-    convert_connection,
-    copy_access,
-    create_connection,
+    close_federation,
     deliver_mail,
-    look_at_runs,
+    find_identity,
     notify_owners,
+    open_federation,
+    prove_connection,
     purge_instances,
     read_connection,
-    retire_connection,
+    read_federation_decisions,
     revert_connection,
     sort_outbox,
     start_alone,
+    start_federation,
+    trust_connection,
+    withdraw_trust,
 )
 from orchestrators import deliver_notices, purge_history
 from rekey.settings import settings
@@ -34,13 +37,16 @@ STEPS = [
     sort_outbox,
     deliver_mail,
     read_connection,
+    open_federation,
+    find_identity,
     check_connection,
-    convert_connection,
-    create_connection,
-    copy_access,
-    look_at_runs,
+    trust_connection,
+    prove_connection,
+    read_federation_decisions,
     revert_connection,
-    retire_connection,
+    withdraw_trust,
+    close_federation,
+    start_federation,
 ]
 """Every activity; imported, each is registered with the blueprint that they share."""
 
@@ -61,6 +67,7 @@ if ROTATES:
         check_old_credential_use,
         close_record,
         confirm_consumer,
+        convert_connection,
         disable_old_version,
         enable_old_version,
         end_sweep,
@@ -148,6 +155,7 @@ if ROTATES:
         list_projects,
         audit_project,
         report_connections,
+        convert_connection,
     ]
     PARTS += [
         key_vault_events,
@@ -164,5 +172,30 @@ if ROTATES:
         watch_vault_access,
         audit_service_connections,
     ]
+else:
+    from activities import (
+        check_vending,
+        copy_access,
+        copy_roles,
+        create_connection,
+        create_identity,
+        grant_role,
+        look_at_runs,
+        retire_connection,
+        start_vending,
+    )
+
+    STEPS += [
+        check_vending,
+        create_identity,
+        create_connection,
+        copy_roles,
+        grant_role,
+        copy_access,
+        look_at_runs,
+        retire_connection,
+        start_vending,
+    ]
+
 for part in PARTS:
     app.register_functions(part.blueprint)
