@@ -51,16 +51,15 @@ def is_azurerm(found: Document) -> bool:
 
 def projects(found: Document) -> tuple[ProjectRef, ...]:
     """Return the projects that have it, the one that owns it first, which is how the service lists them."""
-    references = [one for one in found.get("serviceEndpointProjectReferences") or () if isinstance(one, dict)]
-    read_ = []
-    for one in references:
-        project = one.get("projectReference") or {}
-        if GUID.fullmatch(str(project.get("id"))):
+    there = []
+    for one in _references(found):
+        project = one.get("projectReference")
+        if isinstance(project, dict) and GUID.fullmatch(str(project.get("id"))):
             name = str(one.get("name") or found.get("name") or "")
-            read_.append(ProjectRef(str(project["id"]).lower(), str(project.get("name") or project["id"]), name))
-    if not read_:
+            there.append(ProjectRef(str(project["id"]).lower(), str(project.get("name") or project["id"]), name))
+    if not there:
         raise NotYetError("malformed-answer", "Azure DevOps named no project that has the connection")
-    return tuple(read_)
+    return tuple(there)
 
 
 def converted(found: Document, scheme: str) -> Document:
@@ -113,8 +112,12 @@ def _instead_of(name: str) -> str:
 
 def has_label(found: Document, label: str) -> bool:
     """Tell whether the description has the label as a word of its own: it is what says that Rekey made it."""
-    references = [one for one in found.get("serviceEndpointProjectReferences") or () if isinstance(one, dict)]
-    return any(label in str(one.get("description") or "").split() for one in (found, *references))
+    return any(label in str(one.get("description") or "").split() for one in (found, *_references(found)))
+
+
+def _references(found: Document) -> list[Document]:
+    listed = found.get("serviceEndpointProjectReferences")
+    return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
 
 
 def _without(data: Mapping[str, Any], name: str) -> Document:

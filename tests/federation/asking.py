@@ -83,20 +83,57 @@ class Asking:
 
     def trust(self, issuer: str, subject: str) -> None:
         """Give the company's application a federated credential."""
-        now = self.company.azure.cloud.clock.now()
+        now = self.now()
         self.company.application.federated.add(FederatedCredential(f"c-{uuid4().hex[:8]}", issuer, subject, now))
 
     def runs_now(self, name: str = "", *, seconds: float = 9000.0) -> None:
         """Let a run go through a connection that began a minute ago."""
-        now = self.company.azure.cloud.clock.now()
+        now = self.now()
         begun = now - timedelta(minutes=1)
         run = Execution("nightly", begun, begun + timedelta(seconds=seconds), "succeeded")
         self.endpoint(name).executions += (run,)
 
-    def permit(self, *pipelines: str, name: str = "") -> None:
-        """Permit these pipelines to use a connection, and no others."""
-        owner = self.organization.existing(self.endpoint(name).project_ids[0])
-        grant = Grant({}, self.company.azure.cloud.clock.now())
+    def now(self) -> datetime:
+        """Return the simulated time."""
+        return self.company.azure.cloud.clock.now()
+
+    def connections(self) -> set[str]:
+        """Return the names of all connections there are."""
+        every = (one for project in self.organization.projects.values() for one in project.endpoints.values())
+        return {one.document["name"] for one in every}
+
+    def permitted(self, name: str, project: str = "") -> tuple[bool, set[str]]:
+        """Return whether all pipelines of a project may use a connection, and which may by name."""
+        owner = self.organization.existing(project or self.company.scenario.project)
+        found = self.endpoint(name).permitted.get(owner.id, Permitted())
+        return found.everyone is not None, {owner.pipelines[number].name for number in found.pipelines}
+
+    def guards(self, name: str) -> list[Any]:
+        """Return what the checks of a connection do."""
+        every = (one for project in self.organization.projects.values() for one in project.checks.values())
+        mine = [one.document for one in every if one.endpoint == self.endpoint(name).id]
+        return [[one[field] for field in ("type", "settings", "timeout", "isDisabled")] for one in mine]
+
+    def spoil_checks(self) -> None:
+        """Let every check be of a type that can't be made any more."""
+        for project in self.organization.projects.values():
+            for one in project.checks.values():
+                one.document["type"] = {"id": str(uuid4()), "name": "Retired"}
+
+    def open_to_all(self, name: str) -> None:
+        """Let all pipelines use a connection, as an organization may have it for new ones."""
+        endpoint = self.endpoint(name)
+        endpoint.permitted[endpoint.project_ids[0]] = Permitted(Grant({}, self.now()))
+
+    def delete_pipeline(self, name: str) -> None:
+        """Delete a pipeline."""
+        for project in self.organization.projects.values():
+            project.pipelines = {k: one for k, one in project.pipelines.items() if one.name != name}
+
+    def permit(self, *pipelines: str, name: str = "", project: str = "") -> None:
+        """Permit these pipelines to use a connection, and no others of that project."""
+        owner = self.organization.existing(project or self.company.scenario.project)
+        grant = Grant({}, self.now())
         numbers = [one.id for one in owner.pipelines.values() if one.name in pipelines]
         self.endpoint(name).permitted[owner.id] = Permitted(None, dict.fromkeys(numbers, grant))
 
@@ -106,7 +143,7 @@ class Asking:
             p for p in self.organization.projects.values() if pipeline in {o.name for o in p.pipelines.values()}
         ]
         (one,) = [one for one in owner.pipelines.values() if one.name == pipeline]
-        now = self.company.azure.cloud.clock.now()
+        now = self.now()
         one.runs[1] = Run(1, "1", "refs/heads/main", now, 0.0, "succeeded", "somebody")
 
     def question(self, connection: str = "", mode: Mode = Mode.IN_PLACE, **fields: Any) -> FederationQuestion:
