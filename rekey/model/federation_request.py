@@ -21,7 +21,7 @@ type Name = Annotated[
 """What a connection may be called; "" is none."""
 type Named = Annotated[Name, Meta(min_length=1)]
 type Soak = Annotated[
-    str, Meta(pattern=r"^P([0-9]{1,2}W|(?=[0-9T])([0-9]{1,3}D)?(T(?=[0-9])([0-9]{1,4}H)?([0-9]{1,4}M)?)?)\Z")
+    str, Meta(pattern=r"^P([0-9]{1,2}W|(?=[0-9T])([0-9]{1,3}D)?(T(?=[0-9])([0-9]{1,4}H)?([0-9]{1,4}M)?([0-9]{1,5}S)?)?)\Z")
 ]
 type By = Annotated[str, Meta(max_length=200)]
 
@@ -57,7 +57,7 @@ FEDERATION_EXPECTED = {
     "target": f"one of {', '.join(Target)}",
     "identity": "the ARM id of a user-assigned managed identity, since target is managed-identity",
     "name": "the new connection's name, at most 256 characters",
-    "soak": "an ISO 8601 duration in weeks, or in days, hours and minutes, such as P7D",
+    "soak": "an ISO 8601 duration in weeks, or in days, hours, minutes and seconds, such as P7D",
     "requested_by": "at most 200 characters",
 }
 VENDING_EXPECTED = {

@@ -22,7 +22,7 @@ def test_what_is_not_said_is_in_place_with_a_week_of_way_back() -> None:
 
 def test_a_managed_identity_is_asked_for_by_its_id() -> None:
     """Side by side may have a name, an identity and a soak of its own."""
-    more = {"target": "managed-identity", "identity": IDENTITY, "name": "new", "soak": "P1DT12H"}
+    more = {"target": "managed-identity", "identity": IDENTITY, "name": "new", "soak": "P1DT12H30S"}
     request = FederationRequest.parse({**SIDE, **more})
     assert (request.target, request.identity, request.name) == (Target.MANAGED_IDENTITY, IDENTITY, "new")
 
