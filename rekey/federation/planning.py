@@ -116,16 +116,15 @@ async def plan(clients: Clients, request: FederationRequest) -> FederationPlan:
 
 
 async def _of_walk(clients: Clients, bare: FederationPlan, walk: Federation, now: datetime) -> FederationPlan:
-    identity, checked = await asyncio.gather(
-        _tried(identifying.identify(clients, walk)), _tried(checking.check(clients, walk))
-    )
-    missing = tuple(
-        _missing(step, walk.connection, error)
-        for step, error in ((names.FIND_IDENTITY, identity), (names.CHECK_CONNECTION, checked))
-        if isinstance(error, RekeyError)
+    identity, examined = await asyncio.gather(
+        _tried(identifying.identify(clients, walk)), _tried(checking.examine(clients, walk))
     )
     signs_in_as = None if isinstance(identity, RekeyError) else identity
-    seen = Checked() if isinstance(checked, RekeyError) else checked
+    seen, problems = (Checked(), (examined,)) if isinstance(examined, RekeyError) else examined
+    missing = (
+        *(_missing(names.FIND_IDENTITY, walk.connection, one) for one in (identity,) if isinstance(one, RekeyError)),
+        *(_missing(names.CHECK_CONNECTION, walk.connection, problem) for problem in problems),
+    )
     old, until = walk.old, _ends(walk, now)
     return replace(
         bare,

@@ -125,10 +125,12 @@ async def test_everything_that_stops_it_is_told(asking: Asking) -> None:
         rights=["use", "view-builds"], pipelines={"nightly": {"uses": [{"endpoint": scenario.connection}]}}
     )
     company.application.owners.clear()
+    asking.permit("nightly")
     plan = await planned(asking)
     assert plan["verdict"] == "stops"
     assert {missing["step"] for missing in plan["missing"]} == {names.FIND_IDENTITY, names.CHECK_CONNECTION}
     assert all(missing["what_to_do"] for missing in plan["missing"])
+    assert [one["name"] for one in plan["pipelines"]] == ["nightly"]
     assert steps(plan) == IN_PLACE
     unknown = await planned(asking, connection="nowhere")
     assert (unknown["verdict"], unknown["steps"], unknown["missing"][0]["code"]) == ("stops", [], "no-connection")
