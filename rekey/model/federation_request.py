@@ -20,9 +20,8 @@ type Name = Annotated[
 ]
 """What a connection may be called; "" is none."""
 type Named = Annotated[Name, Meta(min_length=1)]
-type Soak = Annotated[
-    str, Meta(pattern=r"^P([0-9]{1,2}W|(?=[0-9T])([0-9]{1,3}D)?(T(?=[0-9])([0-9]{1,4}H)?([0-9]{1,4}M)?([0-9]{1,5}S)?)?)\Z")
-]
+_TIME = r"(T(?=[0-9])([0-9]{1,4}H)?([0-9]{1,4}M)?([0-9]{1,5}S)?)?"
+type Soak = Annotated[str, Meta(pattern=rf"^P([0-9]{{1,2}}W|(?=[0-9T])([0-9]{{1,3}}D)?{_TIME})\Z")]
 type By = Annotated[str, Meta(max_length=200)]
 
 
