@@ -13,15 +13,15 @@ from rekey.model.federation import Federation, Mode, New, Old, Proven
 async def retire(clients: Clients, federation: Federation) -> Proven:
     """Delete the old connection from all its projects; its application stays. One that is gone is found so.
 
-    PermanentError if something went through it since the new one was proven, or if it isn't what it was.
+    PermanentError if something went through it since the new one was proven, if it isn't what it was, or if nobody
+    can tell whether it is gone.
     """
     if federation.mode is not Mode.SIDE_BY_SIDE:
         return Proven(proof="there is no old connection to delete")
     organization, old = Organization(clients, federation.organization), old_of(federation)
-    found = await organization.connection(old.owner_project, old.id)
-    if found is None:
+    if await organization.is_gone(old.owner_project, old.id, quoted(old.name)):
         return Proven(proof=f"{quoted(old.name)} is gone")
-    document, connection = found
+    document, connection = await organization.there(old.owner_project, old.id, quoted(old.name))
     new = await _replacement(clients, organization, federation)
     _require_unchanged(connection, old)
     await _require_unused(clients, federation, old, new)

@@ -6,6 +6,7 @@ from datetime import datetime
 from rekey.azure_devops_executions import Execution
 from rekey.clients import Clients
 from rekey.errors import PermanentError
+from rekey.federation.document import projects
 from rekey.federation.organization import Organization, place
 from rekey.federation.quoting import quoted
 from rekey.model.federation import Federation, Runs
@@ -26,15 +27,19 @@ async def look(clients: Clients, federation: Federation) -> Runs:
 
 
 async def executions(clients: Clients, federation: Federation) -> tuple[Execution, ...]:
-    """Return the uses of the walk's connection that its histories have, newest first in each project."""
-    organization = Organization(clients, federation.organization)
-    endpoint = federation.old or federation.new
+    """Return the uses of the walk's connection that its histories have, newest first in each project.
+
+    Through one that was deleted nothing runs.
+    """
+    organization, endpoint = Organization(clients, federation.organization), federation.old or federation.new
     if endpoint is None:
         raise PermanentError("no-connection", "this walk has no connection yet", "Look again when it has one.")
-    since, found = federation.since or federation.started, list[Execution]()
-    for project in (place(federation), *(federation.old.shared_with if federation.old else ())):
-        found += await organization.executions.of(project, endpoint.id, since)
-    return tuple(found)
+    here, since = place(federation), federation.since or federation.started
+    if await organization.is_gone(here, endpoint.id, quoted(endpoint.name)):
+        return ()
+    document, _ = await organization.there(here, endpoint.id, quoted(endpoint.name))
+    found = [await organization.executions.of(one.id, endpoint.id, since) for one in projects(document)]
+    return tuple(execution for some in found for execution in some)
 
 
 def summed(found: Iterable[Execution], since: datetime) -> Runs:

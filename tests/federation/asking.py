@@ -125,6 +125,11 @@ class Asking:
         endpoint = self.endpoint(name)
         endpoint.permitted[endpoint.project_ids[0]] = Permitted(Grant({}, self.now()))
 
+    def delete(self, name: str) -> None:
+        """Delete a connection, as somebody does in the portal."""
+        endpoint = self.endpoint(name)
+        self.organization.remove(endpoint, endpoint.project_ids)
+
     def delete_pipeline(self, name: str) -> None:
         """Delete a pipeline."""
         for project in self.organization.projects.values():

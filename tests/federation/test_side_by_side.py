@@ -11,6 +11,7 @@ from rekey.federation.creating import create
 from rekey.federation.records import FederationRecord
 from rekey.federation.retiring import retire
 from rekey.federation.reverting import revert
+from rekey.federation.runs import look
 from rekey.model.federation import Federation, Identity, Mode
 from tests.federation.asking import FEDERATED, Asking
 
@@ -228,6 +229,21 @@ async def test_an_old_one_that_is_another_now_is_left(asking: Asking) -> None:
     asking.endpoint("old").document["authorization"]["scheme"] = FEDERATED
     with pytest.raises(PermanentError, match="signs in otherwise"):
         await retire(asking.clients, walk)
+
+
+async def test_an_old_one_that_is_not_shown_is_not_taken_for_gone(asking: Asking) -> None:
+    """Azure DevOps answers alike for what is deleted and what may not be seen: its password may still be used."""
+    await asking.connection("old")
+    walk = await made(asking, await beside(asking, "old"))
+    await asking.seed(rights=[])
+    for step in (retire, look):
+        with pytest.raises(PermanentError) as refused:
+            await step(asking.clients, walk)
+        assert refused.value.code == "not-seen"
+    await asking.seed()
+    asking.delete("old")
+    assert (await look(asking.clients, walk)).finished == 0
+    assert "is gone" in (await retire(asking.clients, walk)).proof
 
 
 async def test_the_new_one_is_taken_back(asking: Asking) -> None:
