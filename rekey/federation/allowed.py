@@ -1,22 +1,27 @@
 """What this function app may be asked for of service connections: by its duty, its other settings, and who asks."""
 
+from datetime import timedelta
 from typing import Any
 
 from msgspec.structs import replace
 
-from rekey.errors import ScopeError
+from rekey import spans
+from rekey.errors import InputError, ScopeError
 from rekey.federation.resolving import is_named
 from rekey.federation_settings import MODES, Duty
 from rekey.model.federation_request import FederationRequest, Mode, Target, VendingRequest
+from rekey.model.policy import Span
 from rekey.operator_requests import RefusedError, parsed, requester
 from rekey.settings import Settings
+
+SHORTEST, LONGEST = timedelta(seconds=1), timedelta(days=30)
+"""Of a soak."""
 
 
 def federation(payload: dict[str, Any], caller: str, settings: Settings) -> FederationRequest:
     """Return the one federation a body asks for, in the caller's name; RefusedError and ScopeError name the field."""
     request = parsed(FederationRequest.parse, payload)
-    may(request.mode, settings)
-    in_scope(request.organization, request.project, settings)
+    asked(request, settings)
     if request.target is Target.MANAGED_IDENTITY:
         _named(caller, "the new connection's identity gets the roles of the old one's")
     return replace(request, requested_by=requester(caller))
@@ -32,6 +37,23 @@ def vending(payload: dict[str, Any], caller: str, settings: Settings) -> Vending
     in_scope(request.organization, request.project, settings)
     _named(caller, "its identity gets a role")
     return replace(request, requested_by=requester(caller))
+
+
+def asked(request: FederationRequest, settings: Settings) -> Span:
+    """Check what can be judged of a request without asking anybody, and return how long its soak is."""
+    if request.mode is Mode.VEND:
+        raise InputError("mode", request.mode.value, "in-place, side-by-side or repair: vend_service_connection vends")
+    may(request.mode, settings)
+    in_scope(request.organization, request.project, settings)
+    return soak(request)
+
+
+def soak(request: FederationRequest) -> Span:
+    """Return how long the way back is to stay open; InputError if that is too short or too long."""
+    found = spans.parse(request.soak)
+    if not SHORTEST <= spans.length(found) <= LONGEST:
+        raise InputError("soak", request.soak, "an ISO 8601 duration from PT1S to P30D")
+    return found
 
 
 def may(mode: Mode, settings: Settings) -> None:

@@ -73,6 +73,7 @@ def read(payload: dict[str, Any], caller: str, settings: Settings) -> Chosen:
     same = {field: value for field, value in payload.items() if field in {"mode", "soak"}}
     like = parsed(FederationRequest.parse, same | {"organization": "o", "project": "p", "connection": "c"})
     allowed.may(like.mode, settings)
+    allowed.soak(like)
     return Chosen(
         wanted=_filter(payload["filter"]),
         limit=limit,

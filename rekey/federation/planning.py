@@ -13,6 +13,7 @@ from rekey.clients import Clients
 from rekey.errors import NotYetError, RekeyError
 from rekey.federation import checking, identifying, reading
 from rekey.federation.plan_steps import A_FEDERATION_ID, Walkthrough
+from rekey.model import NoticeKind
 from rekey.model.federation import (
     Checked,
     Federation,
@@ -23,6 +24,7 @@ from rekey.model.federation import (
     Target,
 )
 from rekey.model.federation_request import FederationRequest
+from rekey.notices.recipients import recipients
 from rekey.plan import Missing
 from rekey.plan_steps import PlannedStep
 
@@ -141,13 +143,19 @@ async def _of_walk(clients: Clients, bare: FederationPlan, walk: Federation, now
         needs_approval=walk.grants_roles,
         soak_until=until if walk.mode is not Mode.REPAIR else None,
         revert_until=now + REVERTIBLE if walk.mode is Mode.IN_PLACE else None,
-        steps=tuple(Walkthrough(walk, signs_in_as, seen.owners or clients.settings.operators, until).steps()),
+        steps=tuple(Walkthrough(walk, signs_in_as, _told(clients, seen), until).steps()),
         missing=missing,
         pipelines=seen.pipelines,
         owners=seen.owners,
         managed={secret: _becomes(walk) for secret in (old.managed_by if old else ())},
         remarks=seen.remarks,
     )
+
+
+def _told(clients: Clients, seen: Checked) -> tuple[str, ...]:
+    owners = (*seen.owners, *(one.owner for one in seen.pipelines))
+    settings = clients.settings
+    return recipients(NoticeKind.FEDERATION, owners=owners, notify=(), application_owners=(), settings=settings)
 
 
 def _why(walk: Federation) -> str:
@@ -167,8 +175,8 @@ def _gap(walk: Federation) -> Gap:
     if old and old.issuer and old.subject:
         return Gap(possible=False, why="it shows issuer and subject already: Entra trusts them before it is converted")
     why = (
-        "it shows issuer and subject only once it is converted: a job that signs in before Entra knows them, which "
-        "takes seconds, and minutes at worst, fails, and can be run again"
+        "it shows neither issuer nor subject yet: if Azure DevOps converts it at once, a job that signs in before "
+        "Entra knows them, which takes seconds, and minutes at worst, fails, and can be run again"
     )
     return Gap(possible=True, why=why)
 

@@ -1,15 +1,12 @@
 """Turns what was asked for into a walk: finds the connection, and refuses what can't be converted, or may not be."""
 
-from datetime import timedelta
-
-from rekey import spans
 from rekey.azure_devops_endpoints import GRANT
 from rekey.clients import Clients
 from rekey.connections.flaws import shown
 from rekey.connections.found import Connection, Principal
 from rekey.entra_federation import Directory
 from rekey.errors import InputError, PermanentError, ScopeError
-from rekey.federation.allowed import in_scope, may
+from rekey.federation.allowed import asked
 from rekey.federation.convertible import nothing_to_do, require_owner
 from rekey.federation.document import Document, ProjectRef, projects
 from rekey.federation.document import read as read_document
@@ -17,11 +14,8 @@ from rekey.federation.keepers import Keepers
 from rekey.federation.organization import Organization
 from rekey.model.federation import Federation, FederationQuestion, FederationReading, Old
 from rekey.model.federation_request import FederationRequest, Mode
-from rekey.model.policy import Span
 from rekey.settings import Settings
 
-SHORTEST, LONGEST = timedelta(seconds=1), timedelta(days=30)
-"""Of a soak."""
 LONGEST_NAME = 256
 """Characters of a connection's name."""
 
@@ -32,7 +26,7 @@ async def read(clients: Clients, question: FederationQuestion) -> FederationRead
     InputError and ScopeError name what was asked for wrongly, PermanentError what can't be converted.
     """
     request, settings = question.request, clients.settings
-    soak = _asked(request, settings)
+    soak = asked(request, settings)
     organization = Organization(clients, request.organization)
     document = _named(await organization.endpoints.documents(request.project), request)
     connection = read_document(request.organization, request.project, document)
@@ -56,18 +50,6 @@ async def read(clients: Clients, question: FederationQuestion) -> FederationRead
         old=old,
     )
     return FederationReading(federations=(walk,))
-
-
-def _asked(request: FederationRequest, settings: Settings) -> Span:
-    """Check what can be judged without asking anybody, and return how long the soak is."""
-    if request.mode is Mode.VEND:
-        raise InputError("mode", request.mode.value, "in-place, side-by-side or repair: vend_service_connection vends")
-    may(request.mode, settings)
-    in_scope(request.organization, request.project, settings)
-    soak = spans.parse(request.soak)
-    if not SHORTEST <= spans.length(soak) <= LONGEST:
-        raise InputError("soak", request.soak, "an ISO 8601 duration from PT1S to P30D")
-    return soak
 
 
 def _named(listed: list[Document], request: FederationRequest) -> Document:

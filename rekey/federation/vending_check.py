@@ -11,6 +11,7 @@ from rekey.federation.allowed import in_scope, may
 from rekey.federation.document import Document, has_label
 from rekey.federation.organization import Organization
 from rekey.federation.quoting import quoted
+from rekey.federation.reading import LONGEST_NAME
 from rekey.federation.records import FederationRecords
 from rekey.federation.roles import vending_of
 from rekey.federation_settings import READER, REFUSED, Vending
@@ -21,8 +22,6 @@ from rekey.resource_manager import ResourceManager, granting
 from rekey.role_assignments import ROLE, RoleAssignments
 
 TWIN = "-readonly"
-LONGEST_NAME = 256
-"""Characters of a connection's name."""
 _MAKE = "Microsoft.ManagedIdentity/userAssignedIdentities/write"
 _GRANT = "Microsoft.Authorization/roleAssignments/write"
 _MAKER = "Managed Identity Contributor"

@@ -82,6 +82,7 @@ async def test_a_federation_is_started_once(durable: FakeDurable, monkeypatch: p
         ({**DEPLOY, "project": "Web"}, "project", "in REKEY_SCOPES"),
         ({**DEPLOY, "organization": "fabrikam"}, "project", "in REKEY_SCOPES"),
         ({**DEPLOY, "soak": "soon"}, "soak", "an ISO 8601 duration"),
+        ({**DEPLOY, "soak": "P31D"}, "soak", "from PT1S to P30D"),
         ({**DEPLOY, "colour": "red"}, "colour", "unknown"),
         ({"organization": "contoso", "project": "Shop"}, "connection", "missing"),
         (b"[]", "body", "an object with organization, project and connection"),
@@ -286,6 +287,7 @@ GOOD = {"filter": {"organization": "contoso"}, "limit": 1}
         ({**GOOD, "mode": "side-by-side"}, "mode"),
         ({**GOOD, "mode": 7}, "mode"),
         ({**GOOD, "soak": "x"}, "soak"),
+        ({**GOOD, "soak": "PT0S"}, "soak"),
         ({**GOOD, "identity": SUBSCRIPTION}, "identity"),
     ],
 )
