@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rekey import names
 from rekey.clients import Clients
 from rekey.connections.federation import OLD_ISSUER
 from rekey.connections.found import FederatedCredential
@@ -48,9 +49,10 @@ async def _is_its(clients: Clients, one: FederatedCredential, federation: Federa
     by_name = f"sc://{federation.organization}/{federation.project}/{old.name}"
     if one.issuer.startswith(OLD_ISSUER) and one.subject == by_name:
         return True
-    if not one.name.startswith(_OURS):
+    former_id = one.name.removeprefix(_OURS)
+    if former_id == one.name or not names.ROTATION_ID.fullmatch(former_id):
         return False
-    former = await FederationRecords(clients.container()).read(one.name.removeprefix(_OURS))
+    former = await FederationRecords(clients.container()).read(former_id)
     return bool(former and former.federation.old and former.federation.old.id == old.id)
 
 

@@ -1,11 +1,11 @@
 """Whom a connection signs in as: an application that the app may write, of one tenant, with room for one more."""
 
-from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from local.azure.directory_federation import FederatedCredential, FederatedCredentials
 from rekey.errors import PermanentError, ScopeError
 from rekey.federation.holders import MOST
 from rekey.federation.identifying import identify
@@ -20,8 +20,9 @@ def trusted(company: Company) -> Trusted:
 
 
 async def test_an_application_is_found_with_its_service_principal(trusted: Trusted) -> None:
-    """Its client id, its own object id, and that of the principal which roles are assigned to."""
-    endpoint = await trusted.connection(federated_credential="none")
+    """Its ids, and that of the principal that has roles; one that is full and knows the connection is fine."""
+    endpoint = await trusted.connection()
+    trusted.fill(MOST - 1)
     found = await identify(trusted.company.clients, trusted.walk(endpoint))
     application = trusted.company.application
     assert (found.client_id, found.object_id, found.principal_id, found.arm_id) == (
@@ -32,39 +33,7 @@ async def test_an_application_is_found_with_its_service_principal(trusted: Trust
     )
 
 
-def _nobodys(trusted: Trusted) -> None:
-    trusted.company.application.owners.clear()
-
-
-def _of_several_tenants(trusted: Trusted) -> None:
-    trusted.company.application.audience = "AzureADMultipleOrgs"
-
-
-def _full(trusted: Trusted) -> None:
-    trusted.fill(MOST)
-
-
-def _gone(trusted: Trusted) -> None:
-    trusted.company.azure.cloud.directory.applications.clear()
-
-
-def _without_principal(trusted: Trusted) -> None:
-    trusted.company.application.service_principal = None
-
-
-@pytest.mark.parametrize(
-    ("spoil", "code", "said"),
-    [
-        (_nobodys, "not-owner", "az ad app owner add"),
-        (_of_several_tenants, "several-tenants", "--sign-in-audience AzureADMyOrg"),
-        (_full, "no-room-for-trust", "Remove one"),
-        (_gone, "application-gone", "Restore"),
-        (_without_principal, "no-service-principal", "az ad sp create"),
-    ],
-)
-async def test_what_would_fail_later_is_refused_before(
-    trusted: Trusted, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Trusted], None], code: str, said: str
-) -> None:
+async def test_what_would_fail_later_is_refused_before(trusted: Trusted, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not owned, of several tenants, full, gone, or nobody in this tenant: told with what to do."""
 
     async def none(*_: Any) -> None:
@@ -72,33 +41,32 @@ async def test_what_would_fail_later_is_refused_before(
 
     monkeypatch.setattr("rekey.federation.trusting.Reports.last", none)
     walk = trusted.walk(await trusted.connection(federated_credential="none"))
-    spoil(trusted)
-    with pytest.raises(PermanentError) as refused:
-        await identify(trusted.company.clients, walk)
-    assert refused.value.code == code
-    assert said in refused.value.what_to_do
+    directory, application = trusted.company.azure.cloud.directory, trusted.company.application
+    full = FederatedCredentials([FederatedCredential(f"c-{n}", "i", f"s-{n}", walk.started) for n in range(MOST)])
+    for of, attribute, value, code, said in (
+        (application, "owners", [], "not-owner", "az ad app owner add"),
+        (application, "audience", "AzureADMultipleOrgs", "several-tenants", "--sign-in-audience AzureADMyOrg"),
+        (application, "federated", full, "no-room-for-trust", "Remove one"),
+        (application, "service_principal", None, "no-service-principal", "az ad sp create"),
+        (directory, "applications", {}, "application-gone", "Restore"),
+    ):
+        with monkeypatch.context() as spoiled:
+            spoiled.setattr(of, attribute, value)
+            with pytest.raises(PermanentError) as refused:
+                await identify(trusted.company.clients, walk)
+        assert refused.value.code == code
+        assert said in refused.value.what_to_do
 
 
-async def test_a_full_application_that_knows_the_connection_is_fine(trusted: Trusted) -> None:
-    """Nothing has to be made there."""
-    endpoint = await trusted.connection()
-    trusted.fill(MOST - 1)
-    assert (await identify(trusted.company.clients, trusted.walk(endpoint))).object_id
-
-
-async def test_an_application_of_another_scope_is_refused(trusted: Trusted) -> None:
-    """Whoever names another team's application in a connection gets nothing for it."""
+async def test_what_isnt_bound_to_the_project_is_refused(trusted: Trusted) -> None:
+    """Another team's application gets nothing for being named in a connection, nor does another tenant's."""
     theirs = f"theirs-{uuid4().hex[:6]}"
     await trusted.company.azure.seed({"applications": {theirs: {"owners": ["rekey"]}}})
     endpoint = await trusted.connection(application=theirs, federated_credential="none")
     with pytest.raises(ScopeError, match="REKEY_SCOPES"):
         await identify(trusted.company.clients, trusted.walk(endpoint))
-
-
-async def test_another_tenant_is_refused(trusted: Trusted) -> None:
-    """What another tenant trusts is its own to say."""
-    endpoint = await trusted.connection(federated_credential="none")
-    endpoint.parameters["tenantid"] = str(uuid4())
+    own = await trusted.connection(federated_credential="none")
+    own.parameters["tenantid"] = str(uuid4())
     with pytest.raises(PermanentError) as refused:
-        await identify(trusted.company.clients, trusted.walk(endpoint))
+        await identify(trusted.company.clients, trusted.walk(own))
     assert refused.value.code == "other-tenant"

@@ -118,38 +118,30 @@ async def test_what_was_asked_for_is_granted_once(trusted: Trusted) -> None:
     assert await roles.take_back(trusted.company.clients, walk.but(granted=found)) == 1
 
 
-@pytest.mark.parametrize("role", [*REFUSED, *REFUSED.values(), "Website Contributor"])
-async def test_refused_roles_are_refused_when_they_would_be_granted(trusted: Trusted, role: str) -> None:
-    """Even if settings named them, which settings refuse."""
+async def test_refused_roles_are_refused_when_they_would_be_granted(trusted: Trusted) -> None:
+    """Even if settings named them, which settings refuse; and so is what settings don't name."""
     federating = trusted.company.settings.federating
     assert federating.vending
-    named = tuple(REFUSED) if role != "Website Contributor" else federating.vending.roles
-    forged = replace(federating, vending=replace(federating.vending, roles=named))
+    forged = replace(federating, vending=replace(federating.vending, roles=tuple(REFUSED)))
     clients = Clients(replace(trusted.company.settings, federating=forged))
     try:
-        with pytest.raises(ScopeError, match="REKEY_VENDING"):
-            await roles.grant(clients, _as_deployer(trusted, trusted.vended(role=role)))
+        for role in (*REFUSED, *REFUSED.values(), "Website Contributor"):
+            with pytest.raises(ScopeError, match="REKEY_VENDING"):
+                await roles.grant(clients, _as_deployer(trusted, trusted.vended(role=role)))
     finally:
         await clients.aclose()
     assert _assignments(trusted) == set()
 
 
-@pytest.mark.parametrize(
-    ("scope", "setting"),
-    [
+async def test_beyond_the_scopes_nothing_is_granted(trusted: Trusted) -> None:
+    """Above, beside, and what only one of the two settings names; nothing at all by an app that rotates."""
+    for scope, setting in (
         (SUBSCRIPTION, "REKEY_SCOPES"),
         (f"{SHOP}-two", "REKEY_SCOPES"),
         (SHOP.replace("shop", "identities"), "REKEY_VENDING"),
-    ],
-)
-async def test_beyond_the_scopes_nothing_is_granted(trusted: Trusted, scope: str, setting: str) -> None:
-    """Above, beside, and what only one of the two settings names."""
-    with pytest.raises(ScopeError, match=setting):
-        await roles.grant(trusted.company.clients, _as_deployer(trusted, trusted.vended(scope=scope)))
-
-
-async def test_an_app_that_rotates_grants_nothing(trusted: Trusted) -> None:
-    """Whatever it is asked."""
+    ):
+        with pytest.raises(ScopeError, match=setting):
+            await roles.grant(trusted.company.clients, _as_deployer(trusted, trusted.vended(scope=scope)))
     settings = replace(trusted.company.settings, federating=replace(trusted.company.settings.federating, vending=None))
     for act in (roles.grant, roles.copy):
         with pytest.raises(PermanentError, match="grants no roles"):
