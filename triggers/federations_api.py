@@ -39,7 +39,7 @@ async def show_federation(req: func.HttpRequest, client: df.DurableFunctionsClie
 @blueprint.route(route="federations/{id}/{decision}", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 @blueprint.durable_client_input(client_name="client")
 async def post_federation_decision(req: func.HttpRequest, client: df.DurableFunctionsClient) -> func.HttpResponse:
-    """Take the decision `approve` or `revert` about a federation, by its id or its instance's.
+    """Take the decision `approve`, by the federation's own id, or `revert`, by its own or its instance's.
 
     200 also if it was taken before, with who took it first. `heard` says whether the instance was told at once.
     """
@@ -72,6 +72,8 @@ async def _decide(wanted: str, decision: str, by: str, client: DurableClient) ->
     if record is None:
         raise requests.RefusedError(409, "too-early", "id: the federation has no record, so that nothing waits", "id")
     record = await federations.decided_with(record)
+    if kind is FederationDecisionKind.APPROVE and record.federation.grants_roles:
+        deciding.require_own_id(record, wanted)
     if deciding.standing(record, kind) is None:
         deciding.check(record, kind, by, now)
         taken = FederationDecision(kind=kind, by=by, at=now)

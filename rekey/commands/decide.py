@@ -11,7 +11,8 @@ from rekey.terminal import OK, harmless, moment, write
 
 _APPROVE = """\
 Agree that a role is granted to the identity of a new service connection. Whoever asked for it can't, and a caller
-without a name can't: both take Entra authentication in front of the function app (--audience)."""
+without a name can't: both take Entra authentication in front of the function app (--audience). It is one request that
+is approved, by its own id: `python -m rekey federations ID` shows what it grants."""
 _REVERT = """\
 Have everything as it was before: the connection signs in with its secret again, or what was made is deleted, and Entra
 no longer trusts what it trusted for that alone. Possible until the old way in is taken away, and for a connection that
@@ -19,7 +20,8 @@ was converted in place, for as long as Azure DevOps can convert it back (seven d
 _BOTH = """\
 The first one who says it stays; saying it twice is no error.
 
-ID is a federation's id, as the mail has it, or an instance's: federate.<organization>.<project>.<connection>.
+ID is a federation's id, as the mail has it; to revert, an instance's will do, which stands for the newest one of its
+connection: federate.<organization>.<project>.<connection>.
 Exit code: 0; 1 if it isn't known, or can't be decided by you or any more, or the API can't be asked; 2 if what was
 given can't be used."""
 _COMMANDS = {
@@ -50,5 +52,7 @@ def _decide(decision: str, client: OperatorClient, chosen: argparse.Namespace) -
 def _lines(answer: Any) -> Iterator[str]:
     where = f"{answer['organization']}/{answer['project']}/{answer['connection']}"
     yield f"{where}: {_SAID[answer['decision']]} by {answer['by']} at {moment(answer['at'])} UTC"
+    if answer["decision"] == "approve" and answer["role"]:
+        yield f"it gets {answer['role']} for {answer['scope']}"
     if not answer["heard"]:
         yield "it could not be told now: if it runs, it reads this within a day"

@@ -18,6 +18,17 @@ def standing(record: FederationRecord, kind: FederationDecisionKind) -> Federati
     return next((one for one in record.decisions if one.kind == kind), None)
 
 
+def require_own_id(record: FederationRecord, wanted: str) -> None:
+    """Refuse to approve by the instance's id: by now it may stand for another request than the one that was read."""
+    walk = record.federation
+    if wanted != walk.id:
+        granted = f"{walk.role} for {walk.scope}" if walk.role else f"the old one's roles to {walk.identity}"
+        said = (
+            f"id: got {wanted!r}, which is the connection's, expected the id of the request that you approve: {walk.id}"
+        )
+        raise RefusedError(400, "bad-input", f"{said} (asked for by {walk.requested_by}, it grants {granted})", "id")
+
+
 def check(record: FederationRecord, kind: FederationDecisionKind, by: str, now: datetime) -> None:
     """Refuse what can't be decided, can't any more, or not by that caller: a RefusedError says what to do."""
     if record.state == CLOSED:

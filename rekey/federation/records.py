@@ -1,5 +1,6 @@
 """The evidence of a federation: one JSON blob each, guarded by its ETag, kept when instance history is purged."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 OPEN, CLOSED = "open", "closed"
 TRIES = 20
 """Of a conditional write."""
+AT_ONCE = 16
+"""Records that are read for a list."""
 
 
 class FederationRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -61,8 +64,14 @@ class FederationRecords:
     async def all(self) -> list[FederationRecord]:
         """Return every record, newest first."""
         found = await blobs.names_under(self._container, names.FEDERATIONS, "federation records")
-        read = [await blobs.read_json(self._container, one, FederationRecord, "federation record") for one in found]
-        return sorted((record for record in read if record), key=lambda record: record.opened, reverse=True)
+        limit = asyncio.Semaphore(AT_ONCE)
+
+        async def read(name: str) -> FederationRecord | None:
+            async with limit:
+                return await blobs.read_json(self._container, name, FederationRecord, "federation record")
+
+        known = await asyncio.gather(*map(read, found))
+        return sorted((record for record in known if record), key=lambda record: record.opened, reverse=True)
 
     async def change(
         self, federation_id: str, change: Callable[[FederationRecord], FederationRecord]

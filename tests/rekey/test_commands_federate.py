@@ -233,7 +233,16 @@ def test_one_is_shown(api: Api, capsys: pytest.CaptureFixture[str], record: Any,
 def test_a_decision_is_put_down(api: Api, capsys: pytest.CaptureFixture[str], decision: str, said: str) -> None:
     """Who said it first is told, and whether the instance heard of it; a refusal is told in the API's words."""
     place = {"organization": "contoso", "project": "Shop", "connection": "deploy"}
-    taken = {"id": ID, **place, "decision": decision, "by": "bob", "at": "2026-11-21T08:00:00Z", "heard": False}
+    granted = {"role": "Reader", "scope": SCOPE, "identity": ""}
+    taken = {
+        "id": ID,
+        **place,
+        **granted,
+        "decision": decision,
+        "by": "bob",
+        "at": "2026-11-21T08:00:00Z",
+        "heard": False,
+    }
     where = f"POST /api/federations/{INSTANCE}/{decision}"
     api.answer(where, taken)
     api.answer(where, {"error": {"code": "own-request", "message": "somebody else has to approve it"}}, 403)
@@ -241,6 +250,7 @@ def test_a_decision_is_put_down(api: Api, capsys: pytest.CaptureFixture[str], de
     out = capsys.readouterr().out
     assert f"contoso/Shop/deploy: {said}" in out
     assert "could not be told now" in out
+    assert (f"it gets Reader for {SCOPE}" in out) == (decision == "approve")
     assert main([decision, INSTANCE]) == 1
     assert "somebody else has to approve it" in capsys.readouterr().err
 

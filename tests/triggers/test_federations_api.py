@@ -108,7 +108,7 @@ async def test_what_is_not_known_is_a_404(durable: FakeDurable, evidence: Federa
 async def test_a_decision_is_put_down_and_told(durable: FakeDurable, evidence: FederationRecords) -> None:
     """Who, what and when are on the record, the first one for good; the event itself says nothing."""
     running = await kept(evidence, durable, record(walk=federation(**GRANTING)))
-    status, answer = await decide(durable, INSTANCE, "approve")
+    status, answer = await decide(durable, running.id, "approve")
     assert (status, answer["by"], answer["decision"], answer["heard"]) == (200, BOB, "approve", True)
     again, other = await decide(durable, running.id, "approve", by="carol@contoso.example")
     assert (again, other["by"], other["at"]) == (200, BOB, answer["at"])
@@ -116,6 +116,21 @@ async def test_a_decision_is_put_down_and_told(durable: FakeDurable, evidence: F
     assert found is not None
     assert [(one.kind, one.by) for one in found.decisions] == [("approve", BOB)]
     assert durable.raised == [(INSTANCE, names.DECISION_EVENT, None)] * 2
+
+
+async def test_what_was_read_is_what_is_approved(durable: FakeDurable, evidence: FederationRecords) -> None:
+    """An instance's id may stand for another request by now: the answer names the request and what it grants."""
+    walk = federation(mode=Mode.VEND, connection="", new_name="deploy", role="Contributor", scope="/subscriptions/0/rg")
+    running = await kept(evidence, durable, record(walk=walk))
+    status, answer = await decide(durable, INSTANCE, "approve")
+    assert (status, answer["error"]["field"]) == (400, "id")
+    assert (
+        f"{running.id} (asked for by {ADA}, it grants Contributor for /subscriptions/0/rg)"
+        in answer["error"]["message"]
+    )
+    found = await evidence.read(running.id)
+    assert found is not None
+    assert (found.decisions, durable.raised) == ((), [])
 
 
 @pytest.mark.parametrize(
