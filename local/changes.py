@@ -1,7 +1,7 @@
-"""Knows which parts of the company one rotation may change, and finds what else did."""
+"""Finds what changed in a company that was not to change; knows which parts one rotation may."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from local.company import Company
@@ -10,11 +10,16 @@ from local.scenario import Scenario
 
 
 def unexpected(scenario: Scenario, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Return the paths of everything that changed between two states and isn't the rotation's to change.
+    """Return the paths of everything that changed between two states and isn't the rotation's to change."""
+    return beyond(_rotation_may_change(scenario, Company.of(before)), before, after)
+
+
+def beyond(allowed: Iterable[str], before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Return the paths of everything that changed between two states, without those that match what is allowed.
 
     A field that is absent is the same as one that is false, null or empty.
     """
-    mine = re.compile("|".join(_rotation_may_change(scenario, Company.of(before))))
+    mine = re.compile("|".join(allowed))
     was, now = dict(_leaves(before)), dict(_leaves(after))
     changed = sorted(path for path in was.keys() | now.keys() if was.get(path) != now.get(path))
     return [path for path in changed if not mine.match(path)]

@@ -19,11 +19,19 @@ class Password(msgspec.Struct, frozen=True):
     value: str
 
 
+class FederatedCredential(msgspec.Struct, frozen=True):
+    """What an application trusts in place of a password."""
+
+    issuer: str
+    subject: str
+
+
 class Application(msgspec.Struct, frozen=True):
-    """An application registration; passwords in the order in which they were made."""
+    """An application registration; passwords in the order in which they were made, federated credentials by name."""
 
     client_id: str
     passwords: tuple[Password, ...]
+    federated_credentials: dict[str, FederatedCredential] = {}
 
     def live(self) -> list[Password]:
         """Return the passwords that were not removed."""
@@ -56,10 +64,11 @@ class Vault(msgspec.Struct, frozen=True):
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """A service connection with the secrets that Azure DevOps never shows."""
+    """A service connection: `document` as Azure DevOps shows it, and the secrets that it never shows."""
 
     id: str
     secrets: dict[str, str]
+    document: dict[str, Any] = {}
 
     @property
     def key(self) -> str:
@@ -131,6 +140,7 @@ class Pipeline(msgspec.Struct, frozen=True):
     """A pipeline with its runs, oldest first."""
 
     runs: tuple[Run, ...]
+    id: int = 0
 
 
 class Project(msgspec.Struct, frozen=True):

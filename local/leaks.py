@@ -87,6 +87,11 @@ def _operator_api(stack: Stack) -> Iterator[tuple[str, bytes]]:
     for rotation in listed["rotations"]:
         name = rotation["rotation_id"]
         yield f"operator API, {name}", _json(stack.get(f"/api/rotations/{name}"))
+    yield "operator API, report on connections", _json(stack.get("/api/service-connections?top=1000"))
+    _, federating = stack.get("/api/federations")
+    for federation in federating.get("federations", ()):
+        name = federation["id"]
+        yield f"operator API, federation {name}", _json(stack.get(f"/api/federations/{name}"))
 
 
 def _blobs(stack: Stack) -> Iterator[tuple[str, bytes]]:

@@ -22,11 +22,11 @@ _AZURE_DEVOPS = "499b84ac-1321-427f-aa17-267ca6975798"
 
 
 class Onlooker:
-    """An identity of its own that may use, and not change, the company's service connections."""
+    """An identity of its own that may use, and not change, the company's service connections and pipelines."""
 
     def __init__(self, stack: Stack) -> None:
         scenario, control = stack.scenario, stack.control
-        member = {"projects": {scenario.project: ["use"]}}
+        member = {"projects": {scenario.project: ["use", "queue-builds"]}}
         document = {
             "identities": {IDENTITY: {}},
             "organizations": {scenario.organization: {"members": {IDENTITY: member}}},
@@ -61,6 +61,14 @@ class Onlooker:
         refusal = str(answer.get("errorMessage") or answer.get("message") or "").partition(" Trace ID:")[0]
         inner = str(answer.get("statusCode", status))
         return Answer(200 if (status, inner) == (200, "ok") else 400, refusal or inner)
+
+    def run_pipeline(self, organization: str, project: str, pipeline: int) -> Answer:
+        """Run a pipeline of one moment and say how that ended: it signs in as its connections do."""
+        path = f"/{organization}/{project}/_apis/pipelines/{pipeline}/runs?api-version=7.1"
+        token = self._token(_AZURE_DEVOPS, self._client_id)
+        status, answer = self._send("azuredevops", path, "{}", "application/json", token)
+        result = str(answer.get("result") or answer.get("message") or answer.get("state") or "")
+        return Answer(200 if (status, result) == (200, "succeeded") else 400, result)
 
     def blob_service(self, account: str, key: str) -> Answer:
         """Ask a storage account for its blob service's properties, signed with a key."""

@@ -13,13 +13,18 @@ import msgspec
 
 from local.azure.control import RefusedError
 from local.demo import folder as run
+from local.demo.course import Course, Outcome, ToldStack
+from local.demo.federation_show import FederationShow
 from local.demo.screen import Screen
-from local.demo.show import Outcome, Show, ToldStack
+from local.demo.show import Show
+from local.federation_scenario import FederationScenario
 from local.kinds.catalogue import COMPANIES, UnknownKindError, company_for
 from local.processes import ProcessError
 from local.scenario import Scenario
 from local.storage import AzuriteMissingError
 
+FEDERATION = "federation"
+"""What is shown beside rotations of each kind: a service connection comes to need no secret."""
 FAILED, WRONG_CALL, INTERRUPTED = 1, 2, 130
 _EXPECTED = (ProcessError, TimeoutError, AzuriteMissingError, RefusedError, OSError)
 """What can go wrong on somebody's machine; anything else is a defect and shows its traceback."""
@@ -39,22 +44,28 @@ HONESTLY = (
 
 
 def main(arguments: list[str]) -> int:
-    """Run the demo; 0 only if the rotation came to its end and every check holds."""
+    """Run the demo; 0 only if what it shows came to its end and every check holds."""
     options = _parser().parse_args(arguments)
     for ending in (signal.SIGINT, signal.SIGTERM):  # in the background a shell has SIGINT ignored
         signal.signal(ending, _interrupt)
     try:
-        scenario = company_for(options.kind)
+        scenario, course = _chosen(options.kind)
     except UnknownKindError as error:
         print(f"demo: {error}", file=sys.stderr)
         return WRONG_CALL
-    return _Run(options, scenario).run()
+    return _Run(options, scenario, course).run()
+
+
+def _chosen(kind: str) -> tuple[Scenario, type[Course]]:
+    return (FederationScenario(), FederationShow) if kind == FEDERATION else (company_for(kind), Show)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m local.demo", description="One whole rotation, live, simulated.")
+    parser = argparse.ArgumentParser(prog="python -m local.demo", description="One whole rotation or conversion, live.")
     parser.add_argument(
-        "--kind", default="entra-app-password", help=f"one of {', '.join(COMPANIES)} (default: %(default)s)"
+        "--kind",
+        default="entra-app-password",
+        help=f"one of {', '.join(COMPANIES)}, {FEDERATION} (default: %(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON; progress goes to stderr")
     parser.add_argument(
@@ -70,8 +81,8 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
 class _Run:
     """One run, from an empty folder to an exit code."""
 
-    def __init__(self, options: argparse.Namespace, scenario: Scenario) -> None:
-        self._options, self._scenario = options, scenario
+    def __init__(self, options: argparse.Namespace, scenario: Scenario, course: type[Course]) -> None:
+        self._options, self._scenario, self._course = options, scenario, course
         self._started = time.monotonic()
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
@@ -80,7 +91,7 @@ class _Run:
         """Show everything, stop everything, say how it ended."""
         outcome = Outcome(run.new_folder())
         with Screen(sys.stderr if self._options.json else sys.stdout) as screen:
-            screen.title(f"Rekey demo: one whole rotation, {self._options.kind}", INTRODUCTION)
+            screen.title(f"Rekey demo: {self._course.title}, {self._options.kind}", INTRODUCTION)
             screen.lines(f"Everything of this run is kept in {run.shown(outcome.folder)}/")
             code = self._shown(screen, outcome)
             self._close(screen, outcome, code)
@@ -93,7 +104,7 @@ class _Run:
         screen.began("Azurite")
         try:
             with ToldStack(outcome.folder, self._scenario, screen=screen) as stack:
-                Show(stack, screen, outcome).play()
+                self._course(stack, screen, outcome).play()
         except KeyboardInterrupt:
             outcome.trouble = "interrupted"
             return INTERRUPTED
@@ -124,16 +135,14 @@ class _Run:
             return "FAILED before there was anything to judge."
         holding = sum(check.ok for check in outcome.checks)
         judged = f"{holding} of {len(outcome.checks)} checks hold, {self._seconds():.0f} s in all"
-        return f"{'Rotated' if outcome.ok else 'FAILED'}: {judged}."
+        return f"{self._course.ended_well if outcome.ok else 'FAILED'}: {judged}."
 
     def _where(self, screen: Screen, outcome: Outcome) -> None:
         folder = run.shown(outcome.folder)
         screen.part("Where to look")
         screen.lines(
             f"{folder}/  logs, mails, evidence.json, requests.json, checks.json",
-            f"evidence    blob rekey/records/{outcome.rotation_id or '<rotation id>'}.json (a copy is evidence.json)",
-            "status      <host>/runtime/webhooks/durabletask/instances/rotate.<vault>.<secret>",
-            "            <host>/api/rotations/<rotation id>",
+            *self._course.where(outcome.walk_id or f"<{self._course.walk} id>"),
             "to try it   make up starts the same and leaves it running; all of this run is stopped now",
         )
         screen.part("What was real")
@@ -146,7 +155,7 @@ class _Run:
         steps = [msgspec.to_builtins(step) for step in outcome.steps]
         return {
             "ok": outcome.ok,
-            "rotation": outcome.rotation_id,
+            self._course.walk: outcome.walk_id,
             "steps": [{k: step[k] for k in ("step", "outcome", "seconds", "detail")} for step in steps],
             "requests": outcome.requests,
             "leaks": [str(leak) for leak in outcome.leaks],

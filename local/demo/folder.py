@@ -13,7 +13,6 @@ import msgspec
 from local.company import Mail
 from local.judge import Check
 from local.stack import ROOT
-from rekey.records import Record
 
 RUNS = ROOT / ".rekey"
 _WORKING = ("azurite", "azure")
@@ -49,7 +48,7 @@ def write_mails(folder: Path, mails: Sequence[Mail]) -> None:
         (where / f"{name}.html").write_text(mail.html, encoding="utf-8")
 
 
-def write_evidence(folder: Path, record: Record | None, requests: list[dict[str, Any]]) -> None:
+def write_evidence(folder: Path, record: msgspec.Struct | None, requests: list[dict[str, Any]]) -> None:
     """Write the evidence record and the log of requests."""
     if record is not None:
         _write_json(folder / "evidence.json", msgspec.to_builtins(record))

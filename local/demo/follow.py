@@ -1,7 +1,7 @@
-"""Follows one rotation from outside, as it happens: its custom status over HTTP, its evidence record in blob storage.
+"""Follows one walk from outside, as it happens: its custom status over HTTP, its evidence record in blob storage.
 
-A step's time runs from the end of the one before it to its own entry in the record, so that all of them, the grace
-period included, add up to the whole.
+A step's time runs from the end of the one before it to its own entry in the record, so that all of them, the waits
+included, add up to the whole.
 """
 
 import time
@@ -14,14 +14,13 @@ import msgspec
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
-from local.demo.story import Story
-from local.scenario import Scenario
+from local.demo.runbook import Evidence, Runbook
 from local.stack import Stack
 from rekey import names
-from rekey.records import Entry, Record
+from rekey.records import Entry
 
 PATIENCE = 90.0
-"""Seconds until a rotation that should take ten is given up."""
+"""Seconds until a walk that should take ten is given up."""
 _PAUSE = 0.05
 _ENDED = frozenset({"Completed", "Failed", "Terminated"})
 
@@ -42,7 +41,7 @@ class Step(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Doing:
-    """What the rotation is at: for somebody who waits."""
+    """What the walk is at: for somebody who waits."""
 
     step: str
     note: str = ""
@@ -59,11 +58,12 @@ class Ended:
 class _Custom(msgspec.Struct, frozen=True):
     """The custom status, as `orchestrators/progress.py` writes it."""
 
-    rotation_id: str
     step: str
     state: str
     since: datetime
     next: datetime | None = None
+    rotation_id: str = ""
+    federation_id: str = ""
 
 
 class _Instance(msgspec.Struct, frozen=True, rename="camel"):
@@ -72,31 +72,25 @@ class _Instance(msgspec.Struct, frozen=True, rename="camel"):
     output: Any = None
 
 
-class Follower:
-    """Watches the one rotation of a company's managed secret; `rotation_id` is empty until there is one."""
+class Follower[E: Evidence]:
+    """Watches one walk; `walk_id` is empty until there is one."""
 
-    def __init__(self, stack: Stack, expires: datetime) -> None:
-        self._stack, self._expires = stack, expires
+    def __init__(self, stack: Stack, runbook: Runbook[E]) -> None:
+        self._stack, self._runbook = stack, runbook
         self._container = ContainerClient.from_connection_string(stack.storage.connection_string, names.CONTAINER)
         self._told = 0
         self._mark: datetime | None = None
         self._first_seen: dict[str, _Custom] = {}
-        self.rotation_id = ""
-        self.record: Record | None = None
-
-    @property
-    def scenario(self) -> Scenario:
-        """Whose rotation it is."""
-        return self._stack.scenario
+        self.walk_id = ""
+        self.record: E | None = None
 
     @property
     def path(self) -> str:
         """The path of the instance's status on the host."""
-        instance = names.instance_id(self.scenario.vault, self.scenario.secret)
-        return f"/runtime/webhooks/durabletask/instances/{instance}?showInput=false"
+        return f"/runtime/webhooks/durabletask/instances/{self._runbook.instance}?showInput=false"
 
     def happenings(self) -> Iterator[Step | Doing | Ended]:
-        """Yield what happens until the rotation has ended; TimeoutError if it doesn't in time."""
+        """Yield what happens until the walk has ended; TimeoutError if it doesn't in time."""
         deadline = time.monotonic() + PATIENCE
         with self._container:
             while time.monotonic() < deadline:
@@ -107,7 +101,7 @@ class Follower:
                     yield Ended(instance.runtime_status, _result(instance.output))
                     return
                 time.sleep(_PAUSE)
-        raise TimeoutError(f"the rotation did not end within {PATIENCE:g} s")
+        raise TimeoutError(f"{self._runbook.instance} did not end within {PATIENCE:g} s")
 
     def _instance(self) -> _Instance | None:
         status, body = self._stack.get(self.path)
@@ -115,7 +109,7 @@ class Follower:
             return None
         instance = msgspec.convert(body, _Instance)
         if custom := instance.custom_status:
-            self.rotation_id = custom.rotation_id
+            self.walk_id = custom.rotation_id or custom.federation_id
             self._first_seen.setdefault(custom.step, custom)
         return instance
 
@@ -125,24 +119,26 @@ class Follower:
         # A step that is being repeated is one entry that grows until another one follows it.
         growing = bool(entries) and entries[-1].outcome != "ok" and not over
         if self.record is not None:
-            story = Story(self.scenario, self._expires, self.record)
             for entry in entries[self._told : len(entries) - growing]:
-                yield from self._steps(story, entry)
+                yield from self._steps(self.record, entry)
             self._told = len(entries) - growing
         if instance is not None and (custom := instance.custom_status) and not over:
             again = f"{entries[-1].code.replace('-', ' ')}, tried {entries[-1].times} times" if growing else ""
             yield Doing(custom.step, again or _left(custom.next))
 
-    def _steps(self, story: Story, entry: Entry) -> Iterator[Step]:
+    def _steps(self, record: E, entry: Entry) -> Iterator[Step]:
+        runbook = self._runbook
         if self._mark is None:
-            yield self._until(names.READ_POLICY, story.began(), self._read_policy_ended(entry), story.record.opened)
-        if entry.step == names.CHECK_OLD_CREDENTIAL_USE and (grace := self._first_seen.get(names.GRACE)):
-            yield self._until(names.GRACE, story.grace(), grace.next or entry.at)
-        step = self._until(entry.step, story.told(entry), entry.at, outcome=entry.outcome)
+            yield self._until(runbook.opens[0], runbook.began(record), self._reading_ended(entry), record.opened)
+        wait = runbook.waits.get(entry.step, "")
+        if (seen := self._first_seen.get(wait)) and seen.since <= entry.at:
+            del self._first_seen[wait]
+            yield self._until(wait, runbook.waited(record), seen.next or entry.at)
+        step = self._until(entry.step, runbook.told(record, entry), entry.at, outcome=entry.outcome)
         yield msgspec.structs.replace(step, entry=entry)
 
-    def _read_policy_ended(self, entry: Entry) -> datetime:
-        seen = self._first_seen.get(names.OPEN_RECORD)
+    def _reading_ended(self, entry: Entry) -> datetime:
+        seen = self._first_seen.get(self._runbook.opens[1])
         return seen.since if seen else entry.at
 
     def _until(
@@ -152,14 +148,14 @@ class Follower:
         self._mark = ended
         return Step(step, outcome, round(max(0.0, (ended - began).total_seconds()), 2), detail, ended)
 
-    def _read(self) -> Record | None:
-        if not self.rotation_id:
+    def _read(self) -> E | None:
+        if not self.walk_id:
             return None
         try:
-            blob = self._container.download_blob(names.record_blob(self.rotation_id)).readall()
+            blob = self._container.download_blob(self._runbook.blob(self.walk_id)).readall()
         except ResourceNotFoundError:
             return None
-        return msgspec.json.decode(blob, type=Record)
+        return self._runbook.read(blob)
 
 
 def _left(until: datetime | None) -> str:

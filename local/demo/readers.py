@@ -18,12 +18,12 @@ CAUGHT = "an unexpected reader is caught, in one mail"
 
 
 class Readers:
-    """The identities that may read the vault; `unrelated` are the app's requests that no rotation made, by number."""
+    """The identities that may read the vault; `unrelated` gets the app's requests that no rotation made, by number."""
 
-    def __init__(self, stack: Stack, screen: Screen) -> None:
+    def __init__(self, stack: Stack, screen: Screen, unrelated: set[int]) -> None:
         self._stack, self._scenario, self._screen = stack, stack.scenario, screen
         self._onlooker = Onlooker(stack)
-        self.unrelated: set[int] = set()
+        self._unrelated = unrelated
 
     def in_grace(self) -> None:
         """Have the job read the new version, and the app look at the log before it asks who still uses the old one."""
@@ -54,7 +54,7 @@ class Readers:
         self._screen.waiting("Azure Monitor writes the vaults' audit logs, the app looks at them")
         before = {call.n for call in calls_of(self._stack)}
         found = watched(self._stack)
-        self.unrelated |= {call.n for call in calls_of(self._stack)} - before
+        self._unrelated |= {call.n for call in calls_of(self._stack)} - before
         output = found.get("output") or {}
         counts, failed = output.get("counts", {}), output.get("failed", [])
         new, to_tell = counts.get("lines", 0), counts.get("alerts", 0)

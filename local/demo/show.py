@@ -1,82 +1,38 @@
-"""The demo's course: start a company, raise the event, follow the rotation, try the credentials, judge what is left."""
+"""The rotation's demo: raise the event, follow the rotation, try the credentials, judge what is left."""
 
-import re
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 
-from local.company import Company
-from local.demo import folder as run
-from local.demo.calls import Call, calls_of, counted, told
-from local.demo.follow import Doing, Ended, Follower, Step
+from local.demo.course import Course
+from local.demo.follow import Follower, Step
 from local.demo.readers import Readers, caught
-from local.demo.screen import Screen
-from local.demo.seeds import bystanders
+from local.demo.runbook import Rotation
 from local.demo.witness import Witness
-from local.judge import Check, checks
-from local.leaks import Leak
-from local.processes import Process
-from local.seed_document import merged
+from local.judge import checks
 from local.seen import current_version, look
-from local.stack import Stack
 from rekey import names
 from rekey.model import NoticeKind, Told, decode
 from rekey.records import Entry
 
-_STEP_FUNCTION = re.compile(r": activityTrigger$", re.MULTILINE)
 
+class Show(Course):
+    """One run of the demo of a rotation."""
 
-@dataclass
-class Outcome:
-    """What the demo found out; without checks it didn't get as far."""
+    walk = "rotation"
+    title = "one whole rotation"
+    ended_well = "Rotated"
 
-    folder: Path
-    rotation_id: str = ""
-    steps: list[Step] = field(default_factory=list)
-    requests: dict[str, int] = field(default_factory=dict)
-    checks: list[Check] = field(default_factory=list)
-    leaks: list[Leak] = field(default_factory=list)
-    trouble: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the rotation came to its end and every check holds."""
-        return bool(self.checks) and all(check.ok for check in self.checks) and not self.trouble
-
-
-@dataclass
-class ToldStack(Stack):
-    """A stack that says on a screen what it starts."""
-
-    screen: Screen = field(kw_only=True)
-
-    def _azure(self) -> Process:
-        self.screen.done("Azurite", f"storage account: queues and blobs at {_origin(self.storage.blob_endpoint)}")
-        self.screen.began("the simulated Azure")
-        return super()._azure()
-
-    def _seed(self) -> None:
-        services = "Entra, Graph, Key Vault, Event Grid, Azure DevOps, Resource Manager, mail"
-        self.screen.done("simulated Azure", f"{services} at https://*.localhost:{self.control.description['port']}")
-        super()._seed()
-        self.control.seed(merged(bystanders(self.scenario), self.scenario.credential.bystanders()))
-
-    def _host(self) -> Process:
-        self.screen.began("the function app")
-        return super()._host()
-
-
-class Show:
-    """One run of the demo against a company that is up."""
-
-    def __init__(self, stack: Stack, screen: Screen, outcome: Outcome) -> None:
-        self.stack, self.scenario = stack, stack.scenario
-        self.screen, self.outcome = screen, outcome
-        self._calls: list[Call] = []
+    @classmethod
+    def where(cls, walk_id: str) -> Sequence[str]:
+        """Say where evidence and status are."""
+        return (
+            f"evidence    blob rekey/records/{walk_id}.json (a copy is evidence.json)",
+            "status      <host>/runtime/webhooks/durabletask/instances/rotate.<vault>.<secret>",
+            f"            <host>/api/rotations/{walk_id}",
+        )
 
     def play(self) -> None:
         """Show it all and judge it; what comes out is in the outcome."""
-        functions = len(_STEP_FUNCTION.findall(self.stack.host.output()))
-        self.screen.done("function app", f"this repository's, {functions} activities, at {self.stack.host_url}")
+        self.started()
         self.introduce()
         self.follow()
         self.count_requests()
@@ -97,7 +53,7 @@ class Show:
             *(f"{consumer.part:12}{consumer.shown()}" for consumer in scenario.consumers),
             f"people      {', '.join([f'{scenario.owner} (owner)', *third_parties])}",
         )
-        self.readers = Readers(self.stack, self.screen)
+        self.readers = Readers(self.stack, self.screen, self.unrelated)
         self.witness = Witness(self.stack, self.screen)
         self.witness.before()
 
@@ -108,38 +64,16 @@ class Show:
         self.before = self.stack.control.state()
         self.screen.event(f"Key Vault raises SecretNearExpiry for {self.scenario.vault}/{self.scenario.secret}")
         self.screen.waiting("Event Grid delivers the event into the queue")
-        follower = Follower(self.stack, self.scenario.credential.ends(self.company()))
-        for happening in follower.happenings():
-            self.outcome.rotation_id = follower.rotation_id
-            match happening:
-                case Step():
-                    self.show_step(happening)
-                case Doing():
-                    self.screen.waiting(f"{happening.step}  {happening.note}")
-                case Ended():
-                    self.ended(happening)
-        self.record = follower.record
+        rotation = Rotation(self.scenario, self.scenario.credential.ends(self.company()))
+        self.follow_walk(Follower(self.stack, rotation), self.try_out)
         self.count_events()
 
-    def show_step(self, step: Step) -> None:
-        """Show a step with the requests it took, then try for oneself what it claims."""
-        self.outcome.steps.append(step)
-        mine = [call for call in self._fresh() if call.at <= step.ended]
-        self._calls += mine
-        self.screen.step(step, told(mine))
+    def try_out(self, step: Step) -> None:
+        """Try for oneself what a step claims, and have the secret read in the grace period."""
         if step.outcome == "ok":
-            self.witness.after(step, self.outcome.rotation_id)
+            self.witness.after(step, self.outcome.walk_id)
         if step.step == names.NOTIFY_OWNERS and step.entry and _kind(step.entry) == NoticeKind.SWITCHED:
             self.readers.in_grace()
-
-    def company(self) -> Company:
-        """Return the company's own state, now."""
-        return Company.of(self.stack.control.state())
-
-    def ended(self, end: Ended) -> None:
-        """Note how the rotation ended."""
-        if (end.status, end.result) != ("Completed", "done"):
-            self.outcome.trouble = f"the rotation ended {end.status}: {end.result or 'without saying why'}"
 
     def count_events(self) -> None:
         """Say how often the event came."""
@@ -147,23 +81,6 @@ class Show:
         copies = len(self.company().copies("SecretNearExpiry", old))
         claim = f"Event Grid delivered that event {copies} times, as it may; what came of it is judged below"
         self.screen.witnessed(claim, ok=copies > 0)
-
-    def count_requests(self) -> None:
-        """Count what the rotation took."""
-        self.outcome.requests = counted(call for call in calls_of(self.stack) if call.n not in self.readers.unrelated)
-
-    def look_back(self) -> None:
-        """Show what it took and who was told."""
-        mails = self.company().email.outbox
-        run.write_mails(self.outcome.folder, mails)
-        run.write_evidence(self.outcome.folder, self.record, self.stack.control.requests())
-        self.screen.part(f"Mails (HTML and text: {run.shown(self.outcome.folder)}/mails/)")
-        self.screen.mails(mails)
-        total = sum(self.outcome.requests.values())
-        self.screen.part(
-            f"The app's {total} HTTP requests for the rotation (storage not counted; process started cold)"
-        )
-        self.screen.numbers(self.outcome.requests)
 
     def judge(self) -> None:
         """Judge what is left, by the services' own state."""
@@ -173,14 +90,6 @@ class Show:
         self.outcome.checks, self.outcome.leaks = [*checks(seen), caught(self.scenario, seen.after)], list(seen.leaks)
         self.screen.checks(self.outcome.checks)
 
-    def _fresh(self) -> list[Call]:
-        since = calls_of(self.stack, since=self._calls[-1].n if self._calls else 0)
-        return [call for call in since if call.n not in self.readers.unrelated]
-
 
 def _kind(notified: Entry) -> str:
     return decode(notified.detail, Told).kind
-
-
-def _origin(url: str) -> str:
-    return url.rpartition("/")[0]

@@ -1,0 +1,32 @@
+"""A company whose service connection can do without its secret: its app may convert connections in place."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.scenario import Scenario
+from local.seed_document import merged, new_name
+
+
+@dataclass(frozen=True)
+class FederationScenario(Scenario):
+    """A managed secret far from its end, whose connection a pipeline deploys through. `soak`: ISO 8601 duration."""
+
+    expires_in_days: float = 120
+    soak: str = "PT10S"
+    pipeline: str = field(default_factory=lambda: new_name("deploy"))
+    developer: str = "developer@contoso.example"
+    """Who made the pipeline."""
+
+    def people_and_machines(self) -> dict[str, Any]:
+        """Return the seed document of everything but the secret, with the pipeline."""
+        project = {
+            "pipelines": {self.pipeline: {"author": self.developer, "uses": [{"endpoint": self.connection}]}},
+            "endpoints": {self.connection: {"application": self.application, "pipelines": [self.pipeline]}},
+        }
+        member = {"projects": {self.project: ["administer", "view-builds"]}}
+        organization = {"members": {"rekey": member}, "projects": {self.project: project}}
+        return merged(super().people_and_machines(), {"organizations": {self.organization: organization}})
+
+    def settings(self, description: dict[str, Any], identity: str, client_id: str, storage: str) -> dict[str, str]:
+        """Return the app's settings: what Microsoft doesn't document has to be asked for."""
+        return super().settings(description, identity, client_id, storage) | {"REKEY_FEDERATION": "in-place"}
