@@ -150,9 +150,9 @@ else
 fi
 cat <<TEXT
 
-For Azure DevOps, no script does this:
-  1. Organization settings, Users, Add users: the identity $identity_name, by its service principal's object id
-     $identity, with the access level Basic (it takes a licence; the organization must be connected to this tenant).
+For Azure DevOps:
+  1. join-azure-devops.sh makes the identity a user, with the access level Basic (it takes a licence; the organization
+     must be connected to this tenant).
   2. On each service connection and each variable group: Security, the role Administrator for it.
   3. On each pipeline that Rekey shall run: Security, Queue builds and View builds.
 TEXT

@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit
 import jmespath  # type: ignore[import-untyped]
 
 from local.azure import resolve
+from tests.infra import devops_stand_in
 
 NOT_FOUND = 3
 USAGE = 2
@@ -66,6 +67,7 @@ def _rest(world: dict[str, Any], arguments: list[str]) -> int:
     parser.add_argument("--method", "-m", default="get")
     parser.add_argument("--url", "--uri", required=True)
     parser.add_argument("--body", "-b")
+    parser.add_argument("--resource")
     chosen = parser.parse_args(arguments)
     status, reason, text = _send(world, chosen)
     if status >= 400:
@@ -80,6 +82,10 @@ def _send(world: dict[str, Any], chosen: argparse.Namespace) -> tuple[int, str, 
     parts = urlsplit(chosen.url)
     if parts.scheme != "https" or parts.hostname is None:
         raise SystemExit(f"az: --url: got {chosen.url!r}, expected https://<host>/<path>")
+    if parts.hostname in devops_stand_in.HOSTS:
+        if chosen.resource != devops_stand_in.RESOURCE:
+            return 401, "Unauthorized", "a token of Azure DevOps is needed: --resource"
+        return devops_stand_in.answer(Path(world["devops"]), chosen.method.upper(), chosen.url, chosen.body)
     headers = {"User-Agent": "AZURECLI/stand-in"}
     if chosen.url.startswith(world["cloud"]["endpoints"]["microsoftGraphResourceId"]):
         headers["Authorization"] = f"Bearer {world['token']}"

@@ -61,7 +61,9 @@ class Team:
             kind = "user" if person else "servicePrincipal"
             account = {"tenantId": cloud.tenant, "user": {"name": who, "type": kind}}
         endpoints = {"microsoftGraphResourceId": f"{graph}/"}
-        world = {"account": account, "cloud": {"endpoints": endpoints}, "token": token, "ca": self.azure.ca}
+        devops = str(self.folder / "devops.json")
+        cloud_of = {"endpoints": endpoints}
+        world = {"account": account, "cloud": cloud_of, "token": token, "ca": self.azure.ca, "devops": devops}
         (self.folder / "world.json").write_text(json.dumps(world))
 
     async def run(self, *command: str) -> Ran:

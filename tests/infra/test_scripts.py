@@ -11,6 +11,7 @@ import pytest
 from tests.infra.team import ROOT, SCRIPTS, Team, undoing
 
 OWN, GRANT, REGISTER = "own-applications.sh", "grant-graph-permissions.sh", "register-operator-api.sh"
+JOIN = "join-azure-devops.sh"
 NOBODYS = "7d0f8a4c-27f4-4a51-8f4b-6f3f4d8a0a11"
 
 
@@ -138,6 +139,10 @@ async def test_a_read_that_lags_is_no_failure(team: Team) -> None:
         (GRANT, ["--also"], "--also: got nothing, expected a value after it"),
         (REGISTER, ["--name", "a'b"], "--name: got 'a'b', expected letters"),
         (REGISTER, ["rekey"], "got 'rekey', expected --name"),
+        (JOIN, ["--identity", NOBODYS, "--project", "Shop"], "--organization: got nothing"),
+        (JOIN, ["--organization", "https://dev.azure.com/contoso"], "--organization: got 'https://dev.azure.com/cont"),
+        (JOIN, ["--project", "a'b"], "--project: got 'a'b', expected a project's name"),
+        (JOIN, ["--group", "x'] | [0"], "--group: got 'x'] | [0', expected the name of a project's group"),
     ],
 )
 async def test_a_wrong_argument_is_named(tmp_path: Path, script: str, arguments: list[str], said: str) -> None:
@@ -156,7 +161,7 @@ async def test_a_wrong_argument_is_named(tmp_path: Path, script: str, arguments:
     assert not out
 
 
-@pytest.mark.parametrize("script", [OWN, GRANT, REGISTER])
+@pytest.mark.parametrize("script", [OWN, GRANT, REGISTER, JOIN])
 async def test_help_says_every_option(team: Team, script: str) -> None:
     """--help names every option that the script takes, and ends well without anybody signed in."""
     ran = await team.run("bash", str(SCRIPTS / script), "--help")
