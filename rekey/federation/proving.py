@@ -1,5 +1,7 @@
 """Proves that a connection signs in: Azure DevOps itself does, through the connection, as the portal's Verify does."""
 
+import re
+
 from rekey import names
 from rekey.clients import Clients
 from rekey.entra_advice import advice, explained
@@ -9,10 +11,12 @@ from rekey.federation.organization import Organization, place
 from rekey.federation.records import FederationRecords
 from rekey.model.federation import Federation, Proven
 from rekey.model.federation_request import Mode, Target
+from rekey.role_assignments import ASSIGNMENTS
 
 AGAIN = 3.0
 """Seconds between the first time that it works and the second: Entra is many servers."""
 ONCE = "proven-once"
+_SUBSCRIPTION = re.compile(r"/subscriptions/[^/]+", re.IGNORECASE)
 
 
 async def prove(clients: Clients, federation: Federation) -> Proven:
@@ -28,9 +32,9 @@ async def prove(clients: Clients, federation: Federation) -> Proven:
     proof = "Azure DevOps signed in with it, twice in a row (TestConnection)"
     if not works:
         found = advice(said)
-        if found is None or not found.signed_in or _gets_roles(federation):
+        if found is None or not found.signed_in or _waits_for_role(federation):
             raise _refusal(known.name, said)
-        proof = f"{proof}; {found}"  # the same principal as before: it has the roles that it had
+        proof = f"{proof}; {found}"
     if not await _worked_before(clients, federation):
         raise NotYetError(ONCE, f"Azure DevOps signed in through {known.name} once, and shall do so again", AGAIN)
     if federation.mode is Mode.REPAIR:
@@ -38,9 +42,16 @@ async def prove(clients: Clients, federation: Federation) -> Proven:
     return Proven(proof=proof)
 
 
-def _gets_roles(federation: Federation) -> bool:
-    """Tell whether it is an identity whose roles are new, and count after minutes."""
-    return federation.mode is Mode.VEND or federation.target is Target.MANAGED_IDENTITY
+def _waits_for_role(federation: Federation) -> bool:
+    """Tell whether a missing role may be one that was just granted, and counts after minutes.
+
+    An application keeps the roles that it had. The test reads the subscription: an identity whose roles are for less
+    than that may never be allowed to, however long one waits.
+    """
+    if federation.mode is not Mode.VEND and federation.target is not Target.MANAGED_IDENTITY:
+        return False
+    granted = federation.granted.assignments if federation.granted else ()
+    return not granted or any(_SUBSCRIPTION.fullmatch(one.partition(ASSIGNMENTS)[0]) for one in granted)
 
 
 def _refusal(name: str, said: str) -> RekeyError:
