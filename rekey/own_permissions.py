@@ -8,13 +8,13 @@ from rekey.settings import Settings
 from rekey.vault import grant
 
 OFFICER = "Key Vault Secrets Officer"
-_STORAGE = Permission(
+STORAGE = Permission(
     "storage",
     "Storage Blob Data Owner",
     "records, leases and the outbox, in the app's own storage account",
     "az role assignment create --assignee <identity> --role 'Storage Blob Data Owner' --scope <storage account's id>",
 )
-_MAIL = Permission(
+MAIL = Permission(
     "mail",
     "Communication and Email Service Owner",
     "sending mail",
@@ -25,7 +25,7 @@ _MAIL = Permission(
 
 def needed(step: str, vault: str, policy: Policy, settings: Settings, consumer: str = "") -> tuple[Permission, ...]:
     """Return every right a step needs: Rekey's own, and those of the kinds it asks; `consumer` is a kind's name."""
-    own = {"vault": _vault(vault), "staging": _vault(settings.staging_vault), "storage": _STORAGE, "mail": _MAIL}
+    own = {"vault": _vault(vault), "staging": _vault(settings.staging_vault), "storage": STORAGE, "mail": MAIL}
     found = [own[name] for name in _OWN.get(step, ())]
     if step in _OF_CREDENTIAL:
         found += credential_kind(policy.credential.kind).permissions

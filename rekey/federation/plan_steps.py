@@ -8,6 +8,7 @@ from datetime import datetime
 
 from rekey import names
 from rekey.federation.holders import credential_name
+from rekey.federation.rights import needed
 from rekey.model.federation import Federation, Identity, Mode
 from rekey.model.federation_news import Stage
 from rekey.plan_steps import PlannedStep, Touched
@@ -17,13 +18,24 @@ A_FEDERATION_ID = "<federation id>"
 
 
 class Walkthrough:
-    """One federation, step by step; `signs_in_as` is None where it couldn't be found out."""
+    """One federation, step by step; `signs_in_as` is None where it couldn't be found out.
 
-    def __init__(self, walk: Federation, signs_in_as: Identity | None, told: tuple[str, ...], until: datetime) -> None:
+    `told` are mail addresses, `until` is when the soak ends, `scopes` are ARM ids that roles are granted at.
+    """
+
+    def __init__(
+        self,
+        walk: Federation,
+        signs_in_as: Identity | None,
+        told: tuple[str, ...],
+        until: datetime,
+        scopes: tuple[str, ...] = (),
+    ) -> None:
         self._walk = walk
         self._identity = signs_in_as
         self._told = told
         self._until = until
+        self._scopes = scopes
 
     def steps(self) -> Iterator[PlannedStep]:
         """Return every step in order."""
@@ -103,7 +115,8 @@ class Walkthrough:
         return self._step(names.NOTIFY_OWNERS, f"Sends the notice {stage}.", *mails)
 
     def _step(self, step: str, does: str, *touches: Touched) -> PlannedStep:
-        return PlannedStep(step=step, does=does, touches=touches)
+        rights = needed(step, self._walk, self._identity, self._scopes)
+        return PlannedStep(step=step, does=does, touches=touches, permissions=rights)
 
     def _connection(self, change: str) -> Touched:
         old = self._walk.old

@@ -128,6 +128,8 @@ async def _of_walk(clients: Clients, bare: FederationPlan, walk: Federation, now
         *(_missing(names.CHECK_CONNECTION, walk.connection, problem) for problem in problems),
     )
     old, until = walk.old, _ends(walk, now)
+    vending = clients.settings.federating.vending
+    walked = Walkthrough(walk, signs_in_as, _told(clients, seen), until, vending.scopes if vending else ())
     return replace(
         bare,
         project=walk.project,
@@ -143,7 +145,7 @@ async def _of_walk(clients: Clients, bare: FederationPlan, walk: Federation, now
         needs_approval=walk.grants_roles,
         soak_until=until if walk.mode is not Mode.REPAIR else None,
         revert_until=now + REVERTIBLE if walk.mode is Mode.IN_PLACE else None,
-        steps=tuple(Walkthrough(walk, signs_in_as, _told(clients, seen), until).steps()),
+        steps=tuple(walked.steps()),
         missing=missing,
         pipelines=seen.pipelines,
         owners=seen.owners,

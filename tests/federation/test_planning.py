@@ -92,6 +92,8 @@ async def test_a_conversion_is_planned_and_nothing_is_changed(asking: Asking) ->
     revertible, soaked = (datetime.fromisoformat(plan[name]) for name in ("revert_until", "soak_until"))
     assert abs(revertible - datetime.now(UTC) - timedelta(days=7)) < timedelta(minutes=5)
     assert soaked < revertible
+    rights = {right["name"] for step in plan["steps"] for right in step["permissions"]}
+    assert {"Service connection: Administrator", "Application.ReadWrite.OwnedBy"} <= rights
     touched = {(t["id"], t["change"]) for step in plan["steps"] for t in step["touches"]}
     assert (asking.endpoint().id, "signs in by workload identity federation") in touched
     assert (scenario.owner, "gets the notice converted") in touched

@@ -131,7 +131,7 @@ def rights() -> dict[str, set[str]]:
     """Return the names of all rights that the code declares, by plane: its own, and every kind's."""
     declared = [p for kind in CREDENTIAL_KINDS for p in credential_kind(kind).permissions]
     declared += [p for kind in CONSUMER_KINDS for p in consumer_kind(kind).permissions]
-    declared += [own_permissions._STORAGE, own_permissions._MAIL, own_permissions._vault("any")]
+    declared += [own_permissions.STORAGE, own_permissions.MAIL, own_permissions._vault("any")]
     found: dict[str, set[str]] = {}
     for permission in declared:
         found.setdefault(permission.plane, set()).add(permission.name)
