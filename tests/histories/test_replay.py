@@ -16,7 +16,7 @@ from tests.histories.replaying import differences, registered
 from tests.histories.virtual import default_version
 
 HISTORIES = read_all()
-BYTES = 1_000_000
+BYTES = 1_600_000
 """All versions together stay readable."""
 
 

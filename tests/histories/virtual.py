@@ -8,6 +8,7 @@ from typing import Any
 from durabletask.internal import orchestrator_service_pb2 as pb
 
 from tests.histories.chores import CHORES
+from tests.histories.federations import FEDERATIONS
 from tests.histories.nights import SWEEPS
 from tests.histories.recorded import Episode, History
 from tests.histories.replaying import expected, step_of, stored
@@ -28,7 +29,7 @@ def default_version() -> str:
 def recordings(version: str) -> Iterator[History]:
     """Run every situation and return what its instances did; a child on a course that another one took is left out."""
     seen: set[str] = set()
-    for name, situation in (ROTATIONS | SWEEPS | CHORES).items():
+    for name, situation in (ROTATIONS | FEDERATIONS | SWEEPS | CHORES).items():
         for number, instance in enumerate(situation(version).instances.values()):
             history = history_of(f"{name}.{number}" if number else name, instance)
             course = "\n".join([history.orchestrator, *(line for e in history.episodes for line in expected(e))])
