@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from rekey.azdo_uri import Form, Place, bound, parsed
 from rekey.azure_devops_endpoints import GRANT, ServiceEndpoints
 from rekey.clients import Clients
-from rekey.entra_advice import explained
+from rekey.entra_advice import advice, explained
 from rekey.errors import NotYetError, PermanentError
 from rekey.model import ConsumerTarget, Rotation, When
 from rekey.ports import ConsumerFacts, Handover, Permission
@@ -85,6 +85,9 @@ class AzdoServiceConnection:
         works, said = await self._organization(place).test_connection(place.project, target.object_id)
         if works:
             return "Azure DevOps signed in with it (TestConnection)"
+        found = advice(said)
+        if found and found.signed_in:
+            return f"Azure DevOps signed in with it (TestConnection); {found}"
         why = explained(said)
         raise NotYetError(
             "not-confirmed", f"Azure DevOps could not sign in through {target.uri}{f': {why}' if why else ''}"

@@ -194,3 +194,13 @@ async def test_secret_of_another_kind_never_was_its_key(company: Company) -> Non
     with pytest.raises(PermanentError) as caught:
         await kind.inspect(mistaken, target.uri)
     assert caught.value.code == "no-key-here"
+
+
+async def test_a_missing_role_is_no_wrong_key(company: Company) -> None:
+    """Who signs in and then may not read the subscription holds the new key: it is confirmed, and the role is told."""
+    role = {"identity": company.scenario.application, "role": "Reader", "scope": "/subscriptions/2/resourceGroups/x"}
+    await company.azure.seed({"role_assignments": [role]})
+    kind, rotation, target = await _inspected(company)
+    handed = Handed(company.new_password())
+    await kind.update(rotation, target, handed)
+    assert "has no role on what it asked for" in await kind.confirm(rotation, target, handed)
