@@ -37,9 +37,17 @@ async def prove(clients: Clients, federation: Federation) -> Proven:
         proof = f"{proof}; {found}"
     if not await _worked_before(clients, federation):
         raise NotYetError(ONCE, f"Azure DevOps signed in through {known.name} once, and shall do so again", AGAIN)
-    if federation.mode is Mode.REPAIR:
-        proof += await superseded.remove(clients, federation)
-    return Proven(proof=proof)
+    return Proven(proof=proof + await _tidied(clients, federation))
+
+
+async def _tidied(clients: Clients, federation: Federation) -> str:
+    """Remove what a repaired connection needs no more; a failure of that undoes nothing of what works."""
+    if federation.mode is not Mode.REPAIR:
+        return ""
+    try:
+        return await superseded.remove(clients, federation)
+    except RekeyError as error:
+        return f"; what it replaces was left, because it could not be removed: {error.message}"
 
 
 def _waits_for_role(federation: Federation) -> bool:

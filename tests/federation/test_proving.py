@@ -94,6 +94,19 @@ async def test_what_another_connection_presents_stays(trusted: Trusted) -> None:
     assert theirs in trusted.credentials()
 
 
+async def test_what_cannot_be_removed_undoes_no_proof(trusted: Trusted) -> None:
+    """The connection works: what it replaces is said to be left."""
+    endpoint = await trusted.connection(name="deploy", federated_credential="none")
+    walk = await trusted.recorded(await trusted.identified(endpoint))
+    issuer, subject = f"https://vstoken.dev.azure.com/{uuid4()}", f"sc://{walk.organization}/{walk.project}/deploy"
+    former = FederatedCredential("former", issuer, subject, walk.started)
+    trusted.company.application.federated.add(former)
+    walk = await trusted.trusted(walk)
+    await trusted.company.fault("graph", method="DELETE", status=503)
+    assert "could not be removed" in await _proven(walk)
+    assert former in trusted.credentials()
+
+
 async def test_a_missing_role_proves_the_sign_in_of_whom_it_was_before(trusted: Trusted) -> None:
     """Who it was before has the roles that it had; a new one's is waited for, unless the test asks for more."""
     elsewhere = f"{SUBSCRIPTION.replace('1111-1', '2222-1', 1)}/resourceGroups/theirs"
