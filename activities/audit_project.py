@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rekey.connections.found import Principal
 
 KEPT = 900.0
-"""Seconds: one application may be behind many connections."""
+"""Seconds: one application may be behind many connections of a run."""
 
 
 @blueprint.activity_trigger(input_name="payload", activity=names.AUDIT_PROJECT)
@@ -30,7 +30,15 @@ async def audit(desk: Desk, asked: OfProject) -> ProjectRead:
     origin = desk.settings.cloud.azure_devops
     service = Connections(clients.azure_devops(), origin, asked.project.organization, GRANT)
 
+    async def ask(client_id: str) -> "tuple[str, Principal]":
+        return asked.run_id, await principals.look(clients, client_id)
+
     async def look(client_id: str) -> "Principal":
-        return await clients.remember(f"principal {client_id}", KEPT, lambda: principals.look(clients, client_id))
+        """Return who has that client id as this run has seen it: what an earlier one saw may be repaired by now."""
+        name = f"principal {client_id}"
+        run_id, found = await clients.remember(name, KEPT, lambda: ask(client_id))
+        if run_id != asked.run_id:
+            _, found = await clients.remember(name, KEPT, lambda: ask(client_id), anew=True)
+        return found
 
     return await Turn(service, clients.container(), look, desk.settings.tenant_id).run(asked)

@@ -61,7 +61,6 @@ class Audited:
     async def night(self) -> Reported:
         """Run a whole audit."""
         run = self.begin()
-        self.company.clients._known.clear()
         await self.turns(run)
         return await self.reported(run)
 
