@@ -8,8 +8,10 @@ from msgspec.structs import replace
 
 from local.azure.azuredevops_federation import Issuer
 from local.storage import Azurite
+from rekey.clouds import CLOUDS
 from rekey.errors import NotYetError, PermanentError
 from rekey.federation.holders import MOST
+from rekey.federation.presented import presented
 from rekey.federation.trusting import trust
 from tests.connections.auditing import Audited
 from tests.core import company as companies
@@ -68,6 +70,16 @@ async def test_another_audience_is_told(trusted: Trusted) -> None:
     with pytest.raises(PermanentError, match="theirs") as refused:
         await trust(trusted.company.clients, walk)
     assert refused.value.code == "audience-differs"
+
+
+async def test_each_cloud_has_its_own_audience(trusted: Trusted) -> None:
+    """Entra of another cloud exchanges tokens for another audience; issuer and subject are read all the same."""
+    walk, settings = trusted.walk(await trusted.connection()), trusted.company.settings
+    for name, suffix in (("public", ""), ("usgovernment", "USGov"), ("china", "China")):
+        found = presented(walk, replace(settings, cloud=CLOUDS[name]))
+        assert found.audiences == (f"api://AzureADTokenExchange{suffix}",)
+        assert walk.old
+        assert (found.issuer, found.subject) == (walk.old.issuer, walk.old.subject)
 
 
 async def test_the_way_after_the_conversion_counts(trusted: Trusted) -> None:
