@@ -22,7 +22,7 @@ from activities import (
     trust_connection,
     withdraw_trust,
 )
-from orchestrators import deliver_notices, purge_history
+from orchestrators import deliver_notices, federate_service_connection, purge_history
 from rekey.settings import settings
 from triggers import federating_api, federations_api, schedules
 
@@ -56,6 +56,7 @@ PARTS = [
     schedules,
     federating_api,
     federations_api,
+    federate_service_connection,
     purge_history,
     deliver_notices,
     steps,
@@ -186,6 +187,7 @@ else:
         retire_connection,
         start_vending,
     )
+    from orchestrators import vend_service_connection
 
     STEPS += [
         check_vending,
@@ -198,6 +200,7 @@ else:
         retire_connection,
         start_vending,
     ]
+    PARTS += [vend_service_connection]
 
 for part in PARTS:
     app.register_functions(part.blueprint)

@@ -38,6 +38,7 @@ print(json.dumps([functions, [name for name in {HEAVY} if name in sys.modules]])
 
 IN_EVERY_APP = {
     *(names.DELIVER_NOTICES, names.PURGE_HISTORY, names.NOTIFY_OWNERS, names.DELIVER_MAIL),
+    *(names.FEDERATE_SERVICE_CONNECTION, names.RETIRE_SECRETS),
     *(names.READ_CONNECTION, names.TRUST_CONNECTION, names.PROVE_CONNECTION, names.REVERT_CONNECTION),
     *("plan_federation", "post_federation", "list_federations", "show_federation", "post_federation_decision"),
 }
@@ -48,6 +49,7 @@ ROTATES = {
 VENDS = {
     *(names.CHECK_VENDING, names.CREATE_IDENTITY, names.CREATE_CONNECTION, names.COPY_ROLES, names.GRANT_ROLE),
     *(names.COPY_ACCESS, names.LOOK_AT_RUNS, names.RETIRE_CONNECTION, names.START_VENDING),
+    names.VEND_SERVICE_CONNECTION,
 }
 
 
