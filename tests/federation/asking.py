@@ -93,6 +93,12 @@ class Asking:
         run = Execution("nightly", begun, begun + timedelta(seconds=seconds), "succeeded")
         self.endpoint(name).executions += (run,)
 
+    async def asked(self, method: str) -> list[str]:
+        """Return the queries of the requests of that method that Azure DevOps got about the organization."""
+        answer = await self.company.azure.call("GET", f"{self.company.azure.control}/_sim/requests")
+        ours = f"/{self.company.scenario.organization}/"
+        return [r["query"] for r in answer.body["requests"] if r["method"] == method and r["path"].startswith(ours)]
+
     def now(self) -> datetime:
         """Return the simulated time."""
         return self.company.azure.cloud.clock.now()

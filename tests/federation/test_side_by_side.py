@@ -17,6 +17,7 @@ from tests.federation.asking import FEDERATED, Asking
 
 SUBJECT = "workloadIdentityFederationSubject"
 APPROVAL = {"type": "Approval", "settings": {"approvers": [{"id": "a"}], "instructions": "look"}, "timeout": 60}
+ELSEWHERE = "/subscriptions/99999999-9999-4999-8999-999999999999"
 LOCK = {"type": "ExclusiveLock", "settings": {}, "disabled": True}
 POST = {"service": "azuredevops", "method": "POST", "path": "/serviceendpoint/endpoints"}
 
@@ -188,12 +189,13 @@ async def test_a_shared_connection_is_replaced_in_all_its_projects(here: Asking)
 async def test_the_old_one_is_deleted_once_nothing_goes_through_it(here: Asking) -> None:
     """Its application stays; what is gone is found so; nothing else is touched."""
     await here.connection("bystander")
-    await here.connection("old")
+    (there,) = (await here.connection("old")).project_ids
     walk = await made(here, await beside(here, "old"))
     assert "was deleted" in (await retire(here.clients, walk)).proof
     assert here.connections() == {here.company.scenario.connection, "bystander", "old-federated"}
     assert here.endpoint("bystander").updates == []
     assert (await here.signs_in("old-federated"))[0]
+    assert await here.asked("DELETE") == [f"api-version=7.1&projectIds={there}&deep=false"]
     assert "is gone" in (await retire(here.clients, walk)).proof
 
 
@@ -222,6 +224,16 @@ async def test_an_old_one_is_left_unless_the_new_one_signs_in(here: Asking) -> N
         await retire(here.clients, walk)
     assert refused.value.code == "no-new-connection"
     assert "old" in here.connections()
+
+
+async def test_roles_for_less_than_the_subscription_are_enough(here: Asking) -> None:
+    """What the test of a connection reads its identity may never be allowed to read: it has signed in all the same."""
+    await here.connection("old")
+    walk = await made(here, await beside(here, "old"))
+    role = {"identity": here.company.scenario.application, "role": "Reader", "scope": ELSEWHERE}
+    await here.company.azure.seed({"role_assignments": [role]})
+    assert not (await here.signs_in("old-federated"))[0]
+    assert "was deleted" in (await retire(here.clients, walk)).proof
 
 
 async def test_an_old_one_that_is_another_now_is_left(here: Asking) -> None:
