@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 API = "2023-01-31"
 ROLE = "Managed Identity Contributor"
+"""For making and deleting identities."""
+CREDENTIALS = "Managed Identity Federated Identity Credential Contributor"
+"""For reading an identity, and writing whom it trusts."""
 READER = "Reader"
 _WRITE = f"{TYPE}/federatedIdentityCredentials/write"
 _CONFLICT_PAUSE = 5.0
@@ -44,7 +47,7 @@ class ManagedIdentities:
     async def get(self, arm_id: str) -> ManagedIdentity | None:
         """Return an identity, None if there is none."""
         try:
-            return _identity((await self._arm.get(arm_id, API, role=ROLE)).body, arm_id)
+            return _identity((await self._arm.get(arm_id, API, role=CREDENTIALS)).body, arm_id)
         except PermanentError as error:
             if error.code != "not-found":
                 raise
@@ -57,13 +60,13 @@ class ManagedIdentities:
 
     async def remove(self, arm_id: str) -> None:
         """Delete an identity with its federated credentials; one that is gone is no error."""
-        await self._removed(arm_id)
+        await self._removed(arm_id, ROLE)
 
     async def may_write_credentials(self, arm_id: str) -> bool:
         """Tell whether the app's identity may say whom that identity trusts."""
-        return not await self._arm.may(arm_id, [_WRITE], role=ROLE)
+        return not await self._arm.may(arm_id, [_WRITE], role=CREDENTIALS)
 
-    async def credentials(self, arm_id: str, *, role: str = ROLE) -> tuple[FederatedCredential, ...]:
+    async def credentials(self, arm_id: str, *, role: str = CREDENTIALS) -> tuple[FederatedCredential, ...]:
         """Return whom an identity trusts; `role` is what a 403 says is missing."""
         found = await self._arm.listed(f"{arm_id}/federatedIdentityCredentials", API, role=role)
         return tuple(_credential(one) for one in found)
@@ -73,7 +76,7 @@ class ManagedIdentities:
         said = {"issuer": wanted.issuer, "subject": wanted.subject, "audiences": list(wanted.audiences)}
         path = f"{arm_id}/federatedIdentityCredentials/{wanted.name}"
         try:
-            await self._arm.write("PUT", path, API, {"properties": said}, role=ROLE)
+            await self._arm.write("PUT", path, API, {"properties": said}, role=CREDENTIALS)
         except NotYetError as error:
             if error.code == "conflict" and error.seconds is None:
                 error.seconds = _CONFLICT_PAUSE
@@ -81,11 +84,11 @@ class ManagedIdentities:
 
     async def remove_credential(self, arm_id: str, name: str) -> None:
         """Remove the federated credential of that name; one that is gone is no error."""
-        await self._removed(f"{arm_id}/federatedIdentityCredentials/{name}")
+        await self._removed(f"{arm_id}/federatedIdentityCredentials/{name}", CREDENTIALS)
 
-    async def _removed(self, path: str) -> None:
+    async def _removed(self, path: str, role: str) -> None:
         try:
-            await self._arm.write("DELETE", path, API, role=ROLE)
+            await self._arm.write("DELETE", path, API, role=role)
         except PermanentError as error:
             if error.code != "not-found":
                 raise

@@ -7,7 +7,7 @@ from rekey.errors import PermanentError, ScopeError
 from rekey.federation.holders import MOST, Holder, credential_name, holder_of
 from rekey.federation.presented import shown_by
 from rekey.federation.trusting import full
-from rekey.managed_identities import ROLE, ManagedIdentities, normal
+from rekey.managed_identities import CREDENTIALS, ManagedIdentities, normal
 from rekey.model.federation import Federation, Identity, Old
 from rekey.model.federation_request import Target
 from rekey.resource_manager import granting
@@ -49,7 +49,7 @@ async def _managed(clients: Clients, federation: Federation, arm_id: str) -> Ide
     _require_tenant(found.tenant, clients, arm_id)
     if not await identities.may_write_credentials(arm_id):
         said = f"the app's identity may not write federated credentials of {arm_id}"
-        raise PermanentError("not-allowed", said, granting(ROLE, arm_id))
+        raise PermanentError("not-allowed", said, granting(CREDENTIALS, arm_id))
     return Identity(client_id=found.client_id, principal_id=found.principal_id, arm_id=arm_id)
 
 

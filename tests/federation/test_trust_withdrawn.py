@@ -153,3 +153,5 @@ async def test_an_identity_beyond_settings_or_rights_is_refused(trusted: Trusted
         with pytest.raises(RekeyError) as refused:
             await identify(trusted.company.clients, walk.but(identity=arm_id))
         assert refused.value.code == code, arm_id
+        if code == "not-allowed":
+            assert "Managed Identity Federated Identity Credential Contributor" in refused.value.what_to_do
