@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from rekey.registry import CONSUMER_KINDS, CREDENTIAL_KINDS, consumer_kind, credential_kind
+from tests.infra.declared import of_federations, of_kinds
 from tools.check import shell
 
 ROOT = Path(__file__).parents[2]
@@ -141,7 +141,6 @@ def _permissions(text: str) -> Iterator[str]:
 
 
 def _declared() -> set[str]:
-    kinds = [credential_kind(name) for name in CREDENTIAL_KINDS], [consumer_kind(name) for name in CONSUMER_KINDS]
-    of_kinds = {permission.name for some in kinds for kind in some for permission in kind.permissions}
+    of_steps = {permission.name for permission in (*of_kinds(), *of_federations())}
     listed = json.loads((ROOT / "infra" / "permissions.json").read_text())["appRoles"]
-    return of_kinds | {role["name"] for role in listed}
+    return of_steps | {role["name"] for role in listed}

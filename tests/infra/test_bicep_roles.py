@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from rekey import own_permissions
-from rekey.registry import CONSUMER_KINDS, CREDENTIAL_KINDS, consumer_kind, credential_kind
+from rekey import managed_identities, role_assignments
 from tests.azure.contracts import ROOT as CONTRACTS
 from tests.azure.contracts import needs_contracts
 from tests.infra.bicep_defaults import at
 from tests.infra.bicep_rules import templates
 from tests.infra.bicep_source import Declaration, Expression, Template
+from tests.infra.declared import of_federations, of_kinds, of_rekey
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
@@ -128,21 +128,19 @@ def test_no_template_has_a_role_id_of_its_own(template: Template) -> None:
 
 
 def rights() -> dict[str, set[str]]:
-    """Return the names of all rights that the code declares, by plane: its own, and every kind's."""
-    declared = [p for kind in CREDENTIAL_KINDS for p in credential_kind(kind).permissions]
-    declared += [p for kind in CONSUMER_KINDS for p in consumer_kind(kind).permissions]
-    declared += [own_permissions.STORAGE, own_permissions.MAIL, own_permissions._vault("any")]
+    """Return the names of all rights that the code declares, by plane."""
     found: dict[str, set[str]] = {}
-    for permission in declared:
+    for permission in (*of_kinds(), *of_rekey(), *of_federations()):
         found.setdefault(permission.plane, set()).add(permission.name)
     return found
 
 
 def test_every_azure_role_that_the_code_asks_for_is_deployed() -> None:
-    """What a step or a kind says it needs on an Azure resource is granted by a template."""
+    """What a step or a kind says it needs on an Azure resource is granted by a template, and what makes identities."""
     granted = {ROLES[key]["name"] for key in used()}
     asked = {name for plane in PLANES for name in rights().get(plane, ())}
-    assert asked
+    assert {role_assignments.ROLE, managed_identities.READER} <= asked
+    asked.add(managed_identities.ROLE)
     assert asked <= granted
 
 
