@@ -7,6 +7,7 @@ is Azure's.
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from rekey.connections.commands import federate
 from rekey.connections.flaws import Flaw, Severity, shown, wrong
 from rekey.connections.found import Connection, FederatedCredential, Principal, Standing
 
@@ -36,10 +37,14 @@ def refused(connection: Connection, principal: Principal | None) -> Iterator[Fla
         yield wrong(
             "audience-differs",
             f"the {_WHO[principal.standing]}'s federated credential for {wanted} has another audience than {AUDIENCE}",
-            f"Give that federated credential the audience {AUDIENCE}.",
+            f"{_repair(connection)}give that federated credential the audience {AUDIENCE}.",
         )
         return
     yield wrong(*_difference(connection, principal, wanted))
+
+
+def _repair(connection: Connection) -> str:
+    return f"Have it repaired: {federate(connection, 'repair')} (with --plan it only says what it would do). By hand: "
 
 
 def _is_known(principal: Principal) -> bool:
@@ -51,7 +56,7 @@ def _is_known(principal: Principal) -> bool:
 
 def _difference(connection: Connection, principal: Principal, wanted: str) -> tuple[str, str, str]:
     who = _WHO[principal.standing]
-    repair = f"Give the {who} {connection.application} a federated credential with {wanted}: copy both."
+    repair = f"{_repair(connection)}give the {who} {connection.application} a federated credential with {wanted}."
     if not principal.credentials:
         return "no-federated-credential", f"its {who} has no federated credential at all", repair
     ours = (connection.issuer.casefold(), connection.subject.casefold())

@@ -20,6 +20,17 @@ class Way(StrEnum):
     OTHER = "other"
 
 
+class Pool(msgspec.Struct, frozen=True):
+    """Agents that a pipeline runs on; Microsoft runs those that are `hosted`."""
+
+    name: str
+    hosted: bool
+
+
+UNKNOWN = Pool("", hosted=True)
+"""Of a pipeline that doesn't say."""
+
+
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """One azurerm connection as one project has it.
 
@@ -27,6 +38,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     `revert_until`: it was converted in place, and until then Azure DevOps can convert it back.
     `automatic`: Azure DevOps made its application, and keeps the secret itself.
     `last_used` is the end of the newest run that used it, None if there is none; meaningless unless `history_read`.
+    `used_by` are the ids of the pipelines of its last runs, 0 of what isn't a pipeline; `pools` are those they run on.
     """
 
     organization: str
@@ -47,6 +59,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     projects: tuple[str, ...] = ()
     history_read: bool = False
     last_used: datetime | None = None
+    used_by: tuple[int, ...] = ()
+    pools: tuple[Pool, ...] = ()
 
     @property
     def key(self) -> str:

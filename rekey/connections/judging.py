@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from rekey.connections.commands import PLAN, federate
 from rekey.connections.federation import refused, retiring
-from rekey.connections.flaws import Flaw, Severity, advice, wrong
+from rekey.connections.flaws import Flaw, Severity, advice, shown, wrong
 from rekey.connections.found import Connection, Principal, Standing, Way
 
 SOON = timedelta(days=30)
@@ -47,6 +48,7 @@ def judge(connection: Connection, around: Around) -> tuple[Flaw, ...]:
         *_back(connection, around),
         *_shared(connection, around),
         *_unused(connection, around),
+        *_on_own_agents(connection),
     ]
     return tuple(sorted(found, key=lambda flaw: flaw.severity is Severity.ADVICE))
 
@@ -62,7 +64,7 @@ def _by_way(connection: Connection, around: Around) -> Iterator[Flaw]:
             yield advice(
                 "certificate",
                 "it signs in with a certificate, which ends one day and which Rekey doesn't renew",
-                "Convert it to workload identity federation.",
+                "Make a connection with workload identity federation in its place: only a secret can be converted.",
             )
         case Way.PUBLISH_PROFILE:
             yield advice(
@@ -100,7 +102,7 @@ def _secret(connection: Connection, around: Around) -> Iterator[Flaw]:
         yield advice(
             "secret",
             f"it signs in with a secret, which Rekey rotates ({around.managed.vault}/{around.managed.secret})",
-            "Nothing has to be done; converted to workload identity federation it needs no secret at all.",
+            f"Nothing has to be done; by workload identity federation it would need no secret at all: {PLAN}",
         )
     else:
         yield advice(
@@ -112,8 +114,8 @@ def _secret(connection: Connection, around: Around) -> Iterator[Flaw]:
 
 def _instead(connection: Connection) -> str:
     if connection.automatic:
-        return "Convert it to workload identity federation: its secret is Azure DevOps' own, Rekey can't rotate it."
-    return "Convert it to workload identity federation, or have Rekey look after its secret."
+        return f"Convert it: its secret is Azure DevOps' own, Rekey can't rotate it. What that takes: {PLAN}"
+    return f"Convert it, or have Rekey look after its secret. What converting takes: {PLAN}"
 
 
 def secret_ends(around: Around) -> datetime | None:
@@ -131,8 +133,12 @@ def _back(connection: Connection, around: Around) -> Iterator[Flaw]:
         yield wrong(
             "back-on-a-secret",
             f"it needed no secret before ({around.before}), and signs in with one ({connection.way}) now",
-            "Find out who changed it and why; convert it again.",
+            f"Find out who changed it and why; convert it again: {_again(connection)}",
         )
+
+
+def _again(connection: Connection) -> str:
+    return federate(connection) if connection.way is Way.SECRET else "by hand, for Rekey converts secrets alone."
 
 
 def _shared(connection: Connection, around: Around) -> Iterator[Flaw]:
@@ -154,3 +160,18 @@ def _unused(connection: Connection, around: Around) -> Iterator[Flaw]:
         return
     said = f"since {since:%Y-%m-%d}" if connection.last_used else f"since it was made on {since:%Y-%m-%d}"
     yield advice("unused", f"no pipeline has used it {said}", "Delete it, and what its application may do.")
+
+
+def _on_own_agents(connection: Connection) -> Iterator[Flaw]:
+    """Say that it needn't have a key where every pipeline that used it lately runs on agents of your own."""
+    if connection.way not in {Way.SECRET, Way.CERTIFICATE} or not connection.pools:
+        return
+    if any(pool.hosted for pool in connection.pools):
+        return
+    pools = ", ".join(shown(name) for name in sorted({pool.name for pool in connection.pools}))
+    yield advice(
+        "could-use-managed-identity",
+        f"by their definitions all pipelines that used it lately run on agents of your own, in pool {pools}",
+        "If these agents run on Azure, give them a managed identity and make a connection that signs in as it: best "
+        "where one team has the pool for itself, for whatever runs there can be that identity. Else convert this one.",
+    )

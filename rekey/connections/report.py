@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from rekey.connections.flaws import Flaw, Severity
-from rekey.connections.found import Connection, Principal, Variable, Way
+from rekey.connections.found import UNKNOWN, Connection, Principal, Variable, Way
 from rekey.connections.judging import Around, ManagedBy, judge, secret_ends
 from rekey.connections.turn import Seen
 from rekey.model.connections import ProjectName, Reporting, Unseen
@@ -111,14 +111,20 @@ def _once(read: Mapping[ProjectName, Seen]) -> Iterable[Connection]:
     found: dict[str, Connection] = {}
     for seen in read.values():
         for one in seen.connections:
+            placed = replace(one, pools=tuple(seen.pools.get(number, UNKNOWN) for number in one.used_by))
             before = found.get(one.key)
-            found[one.key] = _joined(before, one) if before else one
+            found[one.key] = _joined(before, placed) if before else placed
     return found.values()
 
 
 def _joined(one: Connection, other: Connection) -> Connection:
     ends = [end for end in (one.last_used, other.last_used) if end]
-    return replace(one, last_used=max(ends, default=None), history_read=one.history_read and other.history_read)
+    return replace(
+        one,
+        last_used=max(ends, default=None),
+        history_read=one.history_read and other.history_read,
+        pools=(*one.pools, *other.pools),
+    )
 
 
 def _principal(read: Mapping[ProjectName, Seen], connection: Connection) -> Principal | None:

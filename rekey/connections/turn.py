@@ -6,7 +6,6 @@ What can't be read of the variables, the runs or an application is remembered an
 import hashlib
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,7 +14,7 @@ from msgspec.structs import replace
 from rekey.azure_devops import Page
 from rekey.azure_devops_connections import Connections
 from rekey.blobs import read_json, write_json
-from rekey.connections.found import Connection, Principal, Variable
+from rekey.connections.found import Connection, Pool, Principal, Variable
 from rekey.errors import NotYetError, PermanentError
 from rekey.model.connections import OfProject, ProjectName, ProjectRead, Unseen
 
@@ -47,6 +46,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     connections: tuple[Connection, ...] = ()
     principals: dict[str, Principal] = {}
     variables: tuple[Variable, ...] = ()
+    pools: dict[int, Pool] = {}
     unseen: tuple[Unseen, ...] = ()
 
 
@@ -102,8 +102,8 @@ class Turn:
         return _more(seen, found, page, "variable groups")
 
     async def _pipelines(self, seen: Seen, project: ProjectName, which: str) -> tuple[Seen, float]:
-        found, page = await self._service.pipelines(project.organization, project.project, which)
-        return _more(seen, found, page, "pipelines")
+        found, pools, page = await self._service.pipelines(project.organization, project.project, which)
+        return _more(replace(seen, pools=seen.pools | pools), found, page, "pipelines")
 
     async def _application(self, seen: Seen, project: ProjectName, which: str) -> tuple[Seen, float]:
         found = await self._look(which)
@@ -121,8 +121,12 @@ class Turn:
         return replace(known, unseen=(*known.unseen, hidden)), 0.0
 
     async def _runs(self, seen: Seen, project: ProjectName, which: str) -> tuple[Seen, float]:
-        last, page = await self._service.last_used(project.project, which)
-        return replace(seen, connections=tuple(_used(c, which, last) for c in seen.connections)), page.pause
+        last, by, page = await self._service.last_used(project.project, which)
+        used = tuple(
+            replace(one, history_read=True, last_used=last, used_by=by) if one.id == which else one
+            for one in seen.connections
+        )
+        return replace(seen, connections=used), page.pause
 
     _STEPS = {  # noqa: RUF012 - a table, nothing of one turn
         "connections": _connections,
@@ -136,10 +140,6 @@ class Turn:
 def _more(seen: Seen, found: tuple[Variable, ...], page: Page, what: str) -> tuple[Seen, float]:
     tasks = (Task(what, page.following), *seen.tasks) if page.following else seen.tasks
     return replace(seen, variables=(*seen.variables, *found), tasks=tasks), page.pause
-
-
-def _used(connection: Connection, which: str, last: datetime | None) -> Connection:
-    return replace(connection, history_read=True, last_used=last) if connection.id == which else connection
 
 
 def _unseen(error: PermanentError, project: ProjectName, task: Task) -> Unseen:

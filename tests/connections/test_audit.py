@@ -1,5 +1,6 @@
 """An audit of connections in the simulated Azure DevOps and Entra: what is read, reported, compared and told."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ import pytest
 from activities.audit_project import audit
 from activities.list_projects import find
 from activities.step import Desk
+from local.azure.azuredevops_pipelines_state import Run
 from rekey import azure_devops_connections
 from rekey.blobs import names_under
 from rekey.clients import Clients
@@ -230,3 +232,18 @@ def test_no_finding_is_no_mail() -> None:
     """An audit that finds nothing and knows of nothing that is gone is silent."""
     empty = msgspec.json.decode(b'{"run_id":"r","at":"2026-11-21T05:00:00Z"}', type=Report)
     assert notice(empty) is None
+
+
+async def test_connection_of_own_agents_alone_is_told(audited: Audited) -> None:
+    """By who used it and their pools: not one that a hosted agent used too, or whose users nobody knows."""
+    scenario, now = audited.company.scenario, audited.company.azure.cloud.clock.now()
+    own = {"pool": "own agents", "hosted": False}
+    await audited.connections(mine={}, mixed={}, old={"executions": [{"days_ago": 3}]})
+    mine, mixed = ({"uses": [{"endpoint": name}]} for name in ("mine", "mixed"))
+    await audited.seed(pipelines={"a": {**own, **mine}, "b": {**own, **mixed}, "c": mixed})
+    organization = audited.company.azure.cloud.azuredevops.organizations[scenario.organization]
+    for pipeline in organization.projects[scenario.project.lower()].pipelines.values():
+        pipeline.runs[1] = Run(1, "1", "refs/heads/main", now - timedelta(days=1), 60.0, "succeeded", "")
+    await audited.night()
+    found = await audited.findings()
+    assert [name for name, codes in found.items() if "could-use-managed-identity" in codes] == ["mine"]

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from rekey.connections.federation import AUDIENCE, RETIRED
 from rekey.connections.flaws import Severity
-from rekey.connections.found import Connection, FederatedCredential, Principal, Standing, Way
+from rekey.connections.found import UNKNOWN, Connection, FederatedCredential, Pool, Principal, Standing, Way
 from rekey.connections.judging import MANY, SOON, UNUSED, Around, ManagedBy, judge
 
 NOW = datetime(2026, 11, 21, 5, 0, tzinfo=UTC)
@@ -225,3 +225,50 @@ def test_a_subject_is_shown_as_text() -> None:
     (flaw,) = judge(replace(FEDERATED, subject="\x1b[31m\n" + "x" * 9_000), Around(now=NOW, principal=application()))
     assert flaw.what_to_do.isprintable()
     assert len(flaw.what_to_do) < 700
+
+
+OWN, HOSTED = Pool("own agents", hosted=False), Pool("Azure Pipelines", hosted=True)
+
+
+@pytest.mark.parametrize(
+    ("way", "pools", "told"),
+    [
+        (Way.SECRET, (OWN,), True),
+        (Way.CERTIFICATE, (OWN, OWN), True),
+        (Way.SECRET, (OWN, HOSTED), False),
+        (Way.SECRET, (OWN, UNKNOWN), False),
+        (Way.SECRET, (), False),
+        (Way.FEDERATED, (OWN,), False),
+        (Way.MANAGED_IDENTITY, (OWN,), False),
+        (Way.PUBLISH_PROFILE, (OWN,), False),
+    ],
+)
+def test_own_agents_could_be_an_identity(way: Way, pools: tuple[Pool, ...], told: bool) -> None:  # noqa: FBT001
+    """Only where every pipeline is known to run on agents of one's own, and only what has a key."""
+    flaws = {flaw.code: flaw for flaw in judge(replace(SECRET, way=way, pools=pools), Around(now=NOW))}
+    assert ("could-use-managed-identity" in flaws) == told
+    assert not told or "'own agents'" in flaws["could-use-managed-identity"].message
+
+
+@pytest.mark.parametrize(
+    ("connection", "around", "command"),
+    [
+        (FEDERATED, Around(now=NOW, principal=application()), "federate 'contoso/Shop/deploy' --mode repair"),
+        (
+            replace(FEDERATED, name="$(id) `x`"),
+            Around(now=NOW, principal=application()),
+            "federate ORGANIZATION/PROJECT/CONNECTION --mode repair",
+        ),
+        (
+            replace(SECRET, project="Web Shop"),
+            Around(now=NOW, before=Way.FEDERATED),
+            "federate 'contoso/Web Shop/deploy'",
+        ),
+        (SECRET, Around(now=NOW), "federate ORGANIZATION/PROJECT/CONNECTION --plan"),
+    ],
+)
+def test_advice_names_the_command(connection: Connection, around: Around, command: str) -> None:
+    """What Rekey can do about it is a command to copy; a name that could mean something to a shell isn't in it."""
+    flaw = judge(connection, around)[0]
+    assert f"python -m rekey {command}" in flaw.what_to_do
+    assert "$(" not in flaw.what_to_do

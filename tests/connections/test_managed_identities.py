@@ -47,7 +47,7 @@ async def test_managed_identities_are_compared_like_applications(audited: Audite
     }
     said = {one.subject: one for one in (await audited.report()).findings}
     assert "its managed identity has no federated credential" in said["trusted"].message
-    assert "Give the managed identity" in said["differs"].what_to_do
+    assert "give the managed identity" in said["differs"].what_to_do
     assert f"{GROUP}theirs/" in said["managed-identity hidden"].message
     assert "resources in REKEY_SCOPES" in said["managed-identity hidden"].what_to_do
     assert (await audited.row("hidden")).application_name == "hidden"
