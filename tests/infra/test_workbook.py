@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from activities.step_event import event
+from rekey.model import Ok
+from rekey.model.federation_news import Stage
+from tests.activities.test_federation_steps import WALK, telling
 from tests.activities.test_step_event import STATES
 from tests.infra.bicep_source import Expression, Template
 
@@ -15,6 +18,9 @@ INFRA = Path(__file__).parents[2] / "infra"
 WORKBOOK: dict[str, Any] = json.loads((INFRA / "workbook" / "rotations.json").read_text(encoding="utf-8"))
 QUERIES = {item["name"]: item["content"]["query"] for item in WORKBOOK["items"] if item["type"] == 3}
 LINES = [event(step, "r", given, outcome) for step, given, outcome, _ in STATES]
+LINES += [
+    event("step", "f", given, Ok()) for given in (WALK, telling(Stage.CONVERTED), telling(Stage.NEEDS_YOU, code="x"))
+]
 
 
 def fields(query: str) -> set[str]:
@@ -40,6 +46,15 @@ def test_step_state_and_wait_of_each_rotation_are_shown() -> None:
     """What is under way is listed by vault and secret, with its step, its state, what it waits for and until when."""
     columns = set(re.findall(r"\['([^']+)'\] =", QUERIES["under way"]))
     assert {"Vault", "Secret", "Step", "State", "Waiting for", "Until"} <= columns
+
+
+def test_step_state_and_wait_of_each_connection_are_shown() -> None:
+    """What leaves its secret is listed by its connection, and no line of a rotation is taken for one."""
+    columns = set(re.findall(r"\['([^']+)'\] =", QUERIES["connections"]))
+    assert {"Connection", "Step", "State", "Waiting for", "Until"} <= columns
+    assert {"federation_id", "connection"} <= fields(QUERIES["connections"])
+    assert "isnotempty(tostring(e.federation_id))" in QUERIES["connections"]
+    assert not {"vault", "secret", "rotation_id"} & fields(QUERIES["connections"])
 
 
 def test_what_has_ended_is_not_under_way() -> None:
