@@ -2,11 +2,12 @@
 
 import ast
 import operator
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
@@ -56,28 +57,48 @@ def changes(path: Path) -> Iterator[Change]:
         yield Change(what, line, path, ast.fix_missing_locations(tree))
 
 
+def kinds(path: Path) -> set[str]:
+    """Return what kinds of changes there are places for in a module."""
+    return {what for what, _line, _edit in _edits(ast.parse(path.read_text(encoding="utf-8")))}
+
+
 def unchanged(path: Path) -> Change:
     """Return the change that changes nothing."""
     return Change("nothing", 1, path, ast.parse(path.read_text(encoding="utf-8")))
 
 
+@cache
+def imported(stem: str) -> frozenset[str]:
+    """Return a module and those of the orchestrators that it imports, however indirectly."""
+    source = (FOLDER / f"{stem}.py").read_text(encoding="utf-8")
+    return frozenset({stem}).union(
+        *map(imported, re.findall(r"^from orchestrators\.(\w+) import", source, re.MULTILINE))
+    )
+
+
+@cache
+def concerned(stem: str) -> frozenset[str]:
+    """Return the modules that a change of one can be noticed in."""
+    return frozenset(path.stem for path in modules() if stem in imported(path.stem))
+
+
 @contextmanager
 def applied(change: Change) -> Iterator[None]:
-    """Let the orchestrators be imported anew with the change, and as they were afterwards."""
-    before = _take_out()
+    """Let the orchestrators that it concerns be imported anew with the change, and as they were afterwards."""
+    before = _take_out(change.path.stem)
     finder = _Finder(change)
     sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
         sys.meta_path.remove(finder)
-        _take_out()
+        _take_out(change.path.stem)
         sys.modules.update(before)
 
 
-def _take_out() -> dict[str, ModuleType]:
-    names = [name for name in sys.modules if name.partition(".")[0] == "orchestrators"]
-    return {name: sys.modules.pop(name) for name in names}
+def _take_out(stem: str) -> dict[str, ModuleType]:
+    names = {f"orchestrators.{one}" for one in concerned(stem)}
+    return {name: sys.modules.pop(name) for name in names & sys.modules.keys()}
 
 
 class _Finder(MetaPathFinder, Loader):

@@ -4,7 +4,7 @@ import importlib
 import itertools
 import json
 import pkgutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from durabletask.internal import helpers
@@ -21,10 +21,11 @@ _LAST = 2**32
 """The end has no task id of its own in a history (-1): it comes last."""
 
 
-def registered() -> dict[str, Any]:
-    """Return every orchestrator that a module of `orchestrators` registers."""
+def registered(only: Collection[str] | None = None) -> dict[str, Any]:
+    """Return every orchestrator that a module of `orchestrators` registers, or one of those that are named."""
     package = importlib.import_module("orchestrators")
-    modules = [importlib.import_module(f"orchestrators.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
+    names = [m.name for m in pkgutil.iter_modules(package.__path__) if only is None or m.name in only]
+    modules = [importlib.import_module(f"orchestrators.{name}") for name in names]
     built = {n: f for m in modules if hasattr(m, "blueprint") for n, f in functions(m.blueprint).items()}
     users = {name: function.get_user_function() for name, function in built.items()}
     return {name: u.orchestrator_function for name, u in users.items() if hasattr(u, "orchestrator_function")}

@@ -69,6 +69,11 @@ def _one_consumer(step: str, *outcomes: Outcome | str) -> World:
     return world
 
 
+def _at_retire(world: World) -> World:
+    world.policy = msgspec.structs.replace(world.policy, disable_old="at-retire")
+    return world
+
+
 def _notice(kind: str, outcome: Outcome, *, kept: bool = True) -> World:
     """Let one notice not go out; `kept`: the outbox takes it."""
     world = World(reason="leak")
@@ -202,6 +207,7 @@ ROTATIONS: dict[str, Situation] = {
     "keyless-skipped": _rotation(lambda: _keyless(keyless=1)),
     "keyless-meanwhile": _rotation(_keyless),
     "keyless-no-more": _rotation(lambda: World(consumers=2, keyless=1)),
+    "keyless-disabled-at-retire": _rotation(lambda: _at_retire(_keyless(keyless=1))),
     # Trouble that passes.
     "busy-everywhere": _rotation(lambda: _everything(BUSY)),
     "lost-answers-everywhere": _rotation(lambda: _everything(LOST)),
