@@ -18,7 +18,7 @@ from rekey.model.rotation import NOTHING_LEFT
 
 SCHEME = "WorkloadIdentityFederation"
 STAGES = ("starting", "converted", "done")
-"""What owner and developer are mailed, as the second word of a subject says."""
+"""What owner, developer and operators are mailed."""
 _REFUSED = "AADSTS7000215"
 
 
@@ -57,13 +57,13 @@ class FederationSeen:
 def checks(seen: FederationSeen) -> list[Check]:
     """Judge."""
     judged = {
-        "the audit showed it on a secret, then without": _reported,
+        "the audit saw its secret, and then none": _reported,
         "Azure DevOps holds no secret for it": _no_secret,
         "Entra trusts exactly what it presents": _trusted,
         "it signs in without a secret": _signs_in,
         "the pipeline works all the way": _pipeline,
         "its old password is removed and refused": _refused,
-        "the managed secret has nothing left to rotate": _nothing_left,
+        "the managed secret stops rotating": _nothing_left,
         "each mail went once, to the right people": _mails,
         "nothing else in the company changed": _nothing_else,
         "the evidence is stored, closed as done": _closed,
@@ -109,17 +109,13 @@ def _nothing_left(seen: FederationSeen) -> tuple[bool, str]:
 
 
 def _mails(seen: FederationSeen) -> tuple[bool, str]:
-    people = (seen.scenario.owner, seen.scenario.developer)
+    people = (seen.scenario.owner, seen.scenario.developer, seen.scenario.operator)
     due = Counter((stage, to) for stage in STAGES for to in people)
     about = [mail for mail in Company.of(seen.after).email.outbox if seen.scenario.connection in mail.subject]
-    sent = Counter((_stage(mail.subject), to) for mail in about for to in mail.recipients())
+    sent = Counter((mail.kind(), to) for mail in about for to in mail.recipients())
     repeated = sum(mail.duplicates for mail in about)
     told = ", ".join(f"{stage} to {to}{f' {n} times' if n > 1 else ''}" for (stage, to), n in sent.items())
     return sent == due and not repeated, f"{told or 'no mail'}; sent again: {repeated}"
-
-
-def _stage(subject: str) -> str:
-    return subject
 
 
 def _nothing_else(seen: FederationSeen) -> tuple[bool, str]:
@@ -128,12 +124,16 @@ def _nothing_else(seen: FederationSeen) -> tuple[bool, str]:
 
 
 def _may_change(scenario: FederationScenario) -> Iterator[str]:
-    """Yield regular expressions of the paths that the walk, and whoever looks on, may change."""
+    """Yield regular expressions of the paths that the walk, and whoever looks on, may change.
+
+    Asked to rotate, Rekey reads the secret and writes its attributes as they are: that is how it finds that it may.
+    """
     project = f"azuredevops/organizations/{scenario.organization}/projects/{scenario.project}"
     endpoint = f"{project}/endpoints/{re.escape(scenario.connection)}"
     yield f"{endpoint}/(secrets/|updates/|document/(authorization|data|modificationDate|modifiedBy))"
     yield f"{project}/pipelines/{re.escape(scenario.pipeline)}/runs/"
     yield f"entra/applications/{re.escape(scenario.application)}/(passwords/0/removed$|federated_credentials/)"
+    yield f"keyvault/vaults/{scenario.vault}/secrets/{scenario.secret}/versions/0/(reads/|updated$)"
     yield f"entra/identities/{IDENTITY}/"
     yield "email/outbox/"
 

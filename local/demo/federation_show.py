@@ -68,12 +68,14 @@ class FederationShow(Course):
         self.screen.part("The company (new names and secrets in every run)")
         self.screen.lines(
             f"secret      {place.vault}/{place.secret}, ends in {place.expires_in_days:g} days: nothing is due",
-            f"issued for  {place.credential.issued_for()}",
+            f"issued for  application {place.application}, which has one password, made by Rekey",
             f"copy in     {place.connected.shown()}",
             f"used by     pipeline {place.pipeline}, made by {place.developer}",
             f"people      {place.owner} (owner)",
         )
-        self.stack.store_secret(raise_event=False)
+        (password,) = self.company().entra.applications[place.application].passwords
+        azure_devops = self.stack.control.description["urls"]["azuredevops"]
+        self.stack.control.seed(place.rotated_secret(self.stack.client_id, azure_devops, password.key_id))
         self.before = self.stack.control.state()
         self.old = place.credential.held(self.company())
         self.sign_in("its password signs in at Entra")
