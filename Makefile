@@ -17,11 +17,11 @@ help: ## what can be made
 setup: ## install what is missing, inside this folder only (all others do this first)
 	@tools/setup.sh
 
-demo: setup ## one rotation, live, against simulated Azure (KIND=<credential or consumer kind>)
+demo: setup ## one rotation, live, against simulated Azure (KIND=<credential or consumer kind>, or federation)
 	@$(PYTHON) -m local.demo $(if $(KIND),--kind "$(KIND)") $(ARGS)
 
 demos: setup ## a demo of every kind in a row, then all places at once (about 5 minutes)
-	@$(PYTHON) -m pytest -v -m "demos or not demos" tests/demo/test_every_kind.py tests/demo/test_all_places.py $(ARGS)
+	@$(PYTHON) -m pytest -v -m "demos or not demos" tests/demo/test_every_kind.py tests/demo/test_all_places.py tests/demo/test_federation_demo.py $(ARGS)
 
 up: setup ## the app and simulated Azure on this machine, until Ctrl-C
 	@$(PYTHON) -m local.up $(ARGS)
