@@ -30,6 +30,10 @@ class StartMetadata(msgspec.Struct, frozen=True, rename="camel"):
     description: str = ""
 
 
+_AUTHOR = "releases@contoso.example"
+"""Who made every release pipeline here."""
+
+
 class Releases:
     """The classic releases of every organisation."""
 
@@ -50,8 +54,9 @@ class Releases:
     async def _definitions(self, call: Call) -> Response:
         query = call.request.query_params
         text, exact = query.get("searchText", "").lower(), query.get("isExactNameMatch", "").lower() == "true"
+        told = _expanded if "environments" in query.get("$expand", "").lower() else _about
         found = [
-            _about(call, one)
+            told(call, one)
             for one in _visible(call)
             if (one.name.lower() == text if exact else text in one.name.lower())
         ]
@@ -127,6 +132,23 @@ def _found(call: Call, number: int) -> Definition:
 def _about(call: Call, definition: Definition) -> dict[str, Any]:
     url = f"{call.origin}/{call.organization.name}/{call.project.id}/_apis/Release/definitions/{definition.id}"
     return {"id": definition.id, "name": definition.name, "path": definition.path, "revision": 1, "url": url}
+
+
+def _expanded(call: Call, definition: Definition) -> dict[str, Any]:
+    """Return a definition with the tasks of its stages, whose inputs name connections by id."""
+    ids = {one.name_in(call.project.id): one.id for one in call.organization.endpoints_in(call.project)}
+    stages = [
+        {"id": stage.id, "name": stage.name, "deployPhases": [{"name": "Agent job", "workflowTasks": tasks}]}
+        for stage in definition.stages
+        for tasks in [[{"inputs": {"ConnectedServiceName": ids.get(use.endpoint, "")}} for use in stage.work.uses]]
+    ]
+    author = identity(call.origin, call.organization, call.organization.id, _AUTHOR)
+    return {
+        **_about(call, definition),
+        "createdBy": author,
+        "environments": stages,
+        "variables": definition.variables,
+    }
 
 
 def _conditions(definition: Definition, rank: int) -> list[dict[str, str]]:
