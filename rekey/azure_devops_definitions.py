@@ -1,7 +1,7 @@
-"""Knows who made a project's build pipelines, and which of them name something in the steps that a designer keeps.
+"""Knows who made a project's pipelines, and which of them name something in the steps that a designer keeps.
 
-https://learn.microsoft.com/rest/api/azure/devops/build/definitions (7.1). What a YAML file says isn't in there: of such
-a pipeline only the variables are.
+https://learn.microsoft.com/rest/api/azure/devops/build/definitions (7.1), and release/definitions for classic releases,
+which have a host of their own. What a YAML file says isn't in there: of such a pipeline only the variables are.
 """
 
 from collections.abc import Collection, Iterator
@@ -17,6 +17,8 @@ _PAGES = 25
 """At most, of one project."""
 _DEEPEST = 20
 """Levels of a definition that are looked through."""
+_TELLING = frozenset({"inputs", "variables"})
+"""Below which keys connections are named; elsewhere the same word is the name of a stage, or of a job."""
 
 
 class _Author(msgspec.Struct, rename="camel"):
@@ -27,13 +29,15 @@ class _Definition(msgspec.Struct, rename="camel"):
     id: int
     name: str | None = None
     authored_by: _Author | None = None
+    created_by: _Author | None = None
     process: Any = None
     process_parameters: Any = None
     variables: Any = None
+    environments: Any = None
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
-    """A build pipeline; `author` is whatever the service calls who made it: often a mail address.
+    """A pipeline; `author` is whatever the service calls who made it: often a mail address.
 
     `naming`: what was looked for is the value of something in its steps or variables.
     """
@@ -45,13 +49,21 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Definitions(AzureDevOps):
-    """The build pipelines of one organization."""
+    """The pipelines of one organization, or its classic release pipelines, whichever the host has."""
 
-    async def all(self, project: str, words: Collection[str]) -> tuple[tuple[Definition, ...], bool]:
+    async def builds(self, project: str, words: Collection[str]) -> tuple[tuple[Definition, ...], bool]:
         """Return the project's pipelines, which of them name one of `words` (any case), and whether these are all."""
+        return await self._all(f"{below(project)}/build/definitions", {"includeAllProperties": "true"}, words)
+
+    async def releases(self, project: str, words: Collection[str]) -> tuple[tuple[Definition, ...], bool]:
+        """Return the same of classic release pipelines."""
+        return await self._all(f"{below(project)}/release/definitions", {"$expand": "environments,variables"}, words)
+
+    async def _all(
+        self, path: str, query: dict[str, str], words: Collection[str]
+    ) -> tuple[tuple[Definition, ...], bool]:
         wanted, found, more = {word.lower() for word in words}, list[Definition](), False
-        query = {"includeAllProperties": "true", "$top": _AT_ONCE}
-        async for page in self.pages(f"{below(project)}/build/definitions", query, _PAGES):
+        async for page in self.pages(path, {**query, "$top": _AT_ONCE}, _PAGES):
             try:
                 read = msgspec.convert(page.items, list[_Definition])
             except msgspec.ValidationError:
@@ -62,21 +74,25 @@ class Definitions(AzureDevOps):
 
 
 def _judged(found: _Definition, wanted: set[str]) -> Definition:
-    parts = (found.process, found.process_parameters, found.variables)
+    author = found.authored_by or found.created_by
+    parts = {"inputs": found.process_parameters, "variables": found.variables, "": [found.process, found.environments]}
     return Definition(
         id=found.id,
         name=found.name or "",
-        author=(found.authored_by.unique_name if found.authored_by else None) or "",
-        naming=any(text.lower() in wanted for text in _texts(parts, _DEEPEST)),
+        author=(author.unique_name if author else None) or "",
+        naming=any(text.lower() in wanted for text in _texts(parts, _DEEPEST, telling=False)),
     )
 
 
-def _texts(value: Any, deep: int) -> Iterator[str]:
-    """Yield every text in a JSON value, none of its keys; of a list in a text each part."""
+def _texts(value: Any, deep: int, *, telling: bool) -> Iterator[str]:
+    """Yield every text below the telling keys of a JSON value, itself no key; of a list in a text each part."""
     match value:
-        case str():
+        case str() if telling:
             yield from (part.strip() for part in value.split(","))
             yield value
-        case dict() | list() | tuple() if deep:
-            for inner in value.values() if isinstance(value, dict) else value:
-                yield from _texts(inner, deep - 1)
+        case dict() if deep:
+            for key, inner in value.items():
+                yield from _texts(inner, deep - 1, telling=telling or key in _TELLING)
+        case list() if deep:
+            for inner in value:
+                yield from _texts(inner, deep - 1, telling=telling)

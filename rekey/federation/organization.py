@@ -18,7 +18,7 @@ from rekey.settings import GUID
 
 
 class Organization:
-    """One organization, on the host that settings name."""
+    """One organization, on the hosts that settings name."""
 
     def __init__(self, clients: Clients, name: str) -> None:
         client, origin = clients.azure_devops(), clients.settings.cloud.azure_devops
@@ -27,6 +27,8 @@ class Organization:
         self.executions = Executions(client, origin, name, GRANT)
         self.access = Access(client, origin, name, GRANT)
         self.definitions = Definitions(client, origin, name, GRANT)
+        releases = clients.settings.cloud.azure_devops_release
+        self.release_definitions = Definitions(clients.azure_devops_releases(), releases, name, GRANT)
 
     async def connection(self, project: str, endpoint_id: str) -> tuple[Document, Connection] | None:
         """Return a connection and what it says of itself, None if it is gone."""

@@ -18,6 +18,7 @@ from rekey.model.federation import Old, PipelineUse
 from rekey.settings import Settings
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
+_NONE: tuple[tuple[Definition, ...], bool] = ((), True)
 _RAN, _MAY, _NAMES = "ran through it", "is permitted to use it", "names it in a step or a variable"
 
 
@@ -58,27 +59,35 @@ async def known(organization: Organization, settings: Settings, place: ProjectRe
     looking, words = _Looking(place), (old.id, place.connection)
     runs = await looking.at(organization.executions.of(place.id, old.id), (), "its execution history")
     allowed = await looking.at(organization.access.allowed(place.id, old.id), Allowed(), "pipeline permissions")
-    found, whole = await looking.at(organization.definitions.all(place.id, words), ((), True), "its pipelines")
+    found, whole = await looking.at(organization.definitions.builds(place.id, words), _NONE, "its pipelines")
+    asked = organization.release_definitions.releases(place.id, words)
+    releases, also_whole = await looking.at(asked, _NONE, "its classic release pipelines")
     if allowed.all:
         looking.say("every pipeline is permitted to use it")
-    if not whole:
+    if not (whole and also_whole):
         looking.say("it has more pipelines than were looked at")
     if running := sum(run.ended is None for run in runs):
         looking.say(f"{running} run{'' if running == 1 else 's'} through it just now")
-    uses = _uses(runs, allowed.pipelines, {one.id: one for one in found})
+    definitions = {_key(one.id): one for one in found} | {_key(one.id, release=True): one for one in releases}
+    uses = _uses(runs, allowed.pipelines, definitions)
     uses = [replace(one, owner=one.owner if settings.allows_address(one.owner) else "") for one in uses]
     uses.sort(key=lambda one: one.last_run or _NEVER, reverse=True)
     return Seen(pipelines=tuple(uses), remarks=tuple(looking.remarks))
 
 
+def _key(number: int, name: str = "", *, release: bool = False) -> str:
+    """Classic release pipelines have numbers of their own; of what was deleted there may be no more than a name."""
+    return f"{'release ' if release else ''}{number or name}"
+
+
 def _uses(
-    runs: Iterable[Execution], permitted: Iterable[int], definitions: Mapping[int, Definition]
+    runs: Iterable[Execution], permitted: Iterable[int], definitions: Mapping[str, Definition]
 ) -> list[PipelineUse]:
-    """Join what is known of each pipeline; a classic release pipeline has numbers of its own."""
+    """Join what is known of each pipeline."""
     found: dict[str, PipelineUse] = {}
 
     def know(key: str, name: str, by: str, last: datetime | None = None) -> None:
-        definition = definitions.get(int(key)) if key.isdecimal() else None
+        definition = definitions.get(key)
         owner, shown = (definition.author, definition.name) if definition else ("", name or f"pipeline {key}")
         one = found.get(key) or PipelineUse(id=key, name=quoted(shown), owner=owner)
         ways = one.known_by.split("; ") if one.known_by else []
@@ -87,12 +96,12 @@ def _uses(
         found[key] = replace(one, known_by="; ".join(ways), last_run=max(moments, default=None))
 
     for run in runs:
-        key = f"{run.pipeline}" if run.pipeline else run.name  # of one that was deleted there may be only the name
-        know(f"release {key}" if run.release else key, run.name, _RAN, run.ended or run.began)
+        know(_key(run.pipeline, run.name, release=run.release), run.name, _RAN, run.ended or run.began)
+    builds = {key for key in definitions if key.isdecimal()}
     for number in permitted:
-        if number in definitions or not definitions:
-            know(f"{number}", "", _MAY)
-    for one in definitions.values():
+        if _key(number) in builds or not builds:
+            know(_key(number), "", _MAY)
+    for key, one in definitions.items():
         if one.naming:
-            know(f"{one.id}", one.name, _NAMES)
+            know(key, one.name, _NAMES)
     return list(found.values())

@@ -29,15 +29,21 @@ async def test_pipelines_that_use_it_and_their_authors_are_found(here: Asking) -
     await here.seed(pipelines=pipelines, endpoints={"other": {"application": here.company.scenario.application}})
     here.permit("permitted", "ran")
     here.run("ran")
+    stages = {"production": {"uses": [{"endpoint": name}]}}
+    await here.seed(
+        rights=["administer", "view-builds", "view-releases"],
+        releases={"classic": {"stages": stages}, "unrelated": {"stages": {name: {}}}},
+    )
     found = await check(here.clients, await here.walk())
     by_name = {one.name: one for one in found.pipelines}
-    assert set(by_name) == {"ran", "permitted", "by-id", "by-name"}
+    assert set(by_name) == {"ran", "permitted", "by-id", "by-name", "classic"}
     assert found.pipelines[0].name == "ran"
     assert by_name["ran"].last_run
     assert by_name["ran"].owner == "ran@contoso.example"
     assert by_name["ran"].known_by == "ran through it; is permitted to use it"
     assert by_name["permitted"].owner == ""
     assert "names it" in by_name["by-id"].known_by
+    assert (by_name["classic"].owner, by_name["classic"].id[:8]) == ("releases@contoso.example", "release ")
     assert "names it" in by_name["by-name"].known_by
     assert found.owners == (here.company.scenario.owner,)
 

@@ -118,6 +118,7 @@ def test_a_step_that_names_it_is_found_however_deep(around: Any, word: str) -> N
     assert _judged(_Definition(id=1, process=process), wanted).naming
     assert _judged(_Definition(id=1, variables={"v": {"value": word}}), wanted).naming
     assert not _judged(_Definition(id=1, process={word: [f"{word}-other"]}, name=word), wanted).naming
+    assert not _judged(_Definition(id=1, environments=[{"name": word, "inputs": {word: "x"}}]), wanted).naming
 
 
 @given(st.dictionaries(st.sampled_from(("id", "url", "createdBy", "type", "settings", "timeout", "resource")), JSON))
