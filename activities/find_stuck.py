@@ -1,4 +1,4 @@
-"""Step find_stuck_rotations: open records that nobody walks, and instances that go nowhere."""
+"""Step find_stuck_rotations: open records that nobody walks, federations' too, and instances that go nowhere."""
 
 from typing import TYPE_CHECKING
 
@@ -25,14 +25,15 @@ async def find(desk: Desk, engine: df.DurableFunctionsClient, part: Part) -> Loo
     """Report what doesn't go on by itself; close the records of which two nights saw that nothing is left."""
     from functools import partial
 
+    from rekey.reconcile import stuck_federations
     from rekey.reconcile.stuck import StuckSearch
     from rekey.reconcile.witness import instance_of
 
-    before, book = await night(desk, part), ledger(desk, part, "stuck")
-    search = StuckSearch(
-        desk.records(), partial(instance_of, engine), desk.vault, book, before.references, before.vaults
-    )
-    await search.run(before.left if part.all_seen else None, before.due, await _stopped(engine))
+    before, book, instance = await night(desk, part), ledger(desk, part, "stuck"), partial(instance_of, engine)
+    federations = await stuck_federations.search(desk.federations(), instance, book)
+    stopped = [one for one in await _stopped(engine) if one.rotation_id not in federations]
+    search = StuckSearch(desk.records(), instance, desk.vault, book, before.references, before.vaults)
+    await search.run(before.left if part.all_seen else None, before.due, stopped)
     return await book.keep()
 
 

@@ -1,4 +1,4 @@
-"""Step purge_instances: instances that ended before the retention go, unless their rotation's record is still open."""
+"""Step purge_instances: instances that ended before the retention go, unless their record is still open."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -24,6 +24,7 @@ async def purge(desk: Desk, engine: df.DurableFunctionsClient, asked: Purge) -> 
     """Purge up to BATCH instances by id, each looked at once more right before: one may have been restarted."""
     before = asked.started - timedelta(days=desk.settings.nightly.history_days)
     opened = {names.instance_id(s.vault, s.secret) for s in await desk.records().listing("open")}
+    opened |= {one.federation.instance for one in await desk.federations().all() if one.state == "open"}
     ended = await _ended(engine, before)
     # A sub-orchestration is called like its parent, with a colon and its number.
     doomed = [instance for instance in ended if instance.partition(":")[0] not in opened]

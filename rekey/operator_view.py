@@ -48,8 +48,9 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def rotation_id(self) -> str:
-        """Return the rotation that this instance is, or was, walking; "" if it hasn't said so."""
-        said = self.custom_status.get("rotation_id") if isinstance(self.custom_status, dict) else None
+        """Return the rotation, or the federation, that this instance is, or was, walking; "" if it hasn't said so."""
+        status = self.custom_status if isinstance(self.custom_status, dict) else {}
+        said = status.get("rotation_id") or status.get("federation_id")
         return said if isinstance(said, str) and names.ROTATION_ID.fullmatch(said) else ""
 
 

@@ -78,6 +78,6 @@ async def _decide(wanted: str, decision: str, by: str, client: DurableClient) ->
         deciding.check(record, kind, by, now)
         taken = FederationDecision(kind=kind, by=by, at=now)
         record = await federations.records().decide(record.federation.id, taken)
-    answer = view.decided(record, kind, heard=record.closed is None and await tell(client, walking))
+    answer = view.decided(record, kind, heard=view.walks(record, walking) and await tell(client, walking))
     _log.info("%s", msgspec.json.encode({"outcome": "decided", **answer}).decode())
     return 200, answer

@@ -48,13 +48,18 @@ def listing(records: Iterable[FederationRecord], instances: Mapping[str, Instanc
 
 
 def federation(record: FederationRecord | None, instance: Instance | None) -> dict[str, Any]:
-    """Return one federation in full, with what can be decided now; a closed one has no instance any more."""
-    shown = record is None or record.state == OPEN
+    """Return one federation in full, with what can be decided now; an instance that walks another one is left out."""
+    shown = record is None or walks(record, instance)
     return {
         "record": _in_full(record) if record else None,
         "instance": msgspec.to_builtins(instance) if shown else None,
         "open_to": deciding.open_to(record, datetime.now(UTC)) if record else [],
     }
+
+
+def walks(record: FederationRecord, instance: Instance | None) -> bool:
+    """Tell whether an instance walks the federation of that record, or may do so: it hasn't said yet which one."""
+    return record.state == OPEN and instance is not None and instance.rotation_id in {"", record.federation.id}
 
 
 def decided(record: FederationRecord, kind: FederationDecisionKind, *, heard: bool) -> dict[str, Any]:
@@ -85,7 +90,7 @@ def _listed(record: FederationRecord, instance: Instance | None) -> dict[str, An
     known = {field: getattr(record.federation, field) for field in _LISTED}
     dates = {"opened": record.opened, "closed": record.closed}
     ids = {"id": record.federation.id, "instance_id": record.federation.instance}
-    running = instance if record.state == OPEN else None
+    running = instance if walks(record, instance) else None
     told = {**ids, **known, "state": record.state, "result": record.result, **dates, "instance": running}
     listed: dict[str, Any] = msgspec.to_builtins(told)
     return listed

@@ -207,6 +207,18 @@ async def test_a_soak_can_be_reverted_by_whoever_asked(durable: FakeDurable, evi
     assert (status, answer["by"], answer["heard"]) == (200, ADA, False)
 
 
+async def test_an_instance_that_walks_another_one_is_left_out(
+    durable: FakeDurable, evidence: FederationRecords
+) -> None:
+    """A record that nobody walks any more has no instance, and nobody is told of a decision about it."""
+    left = await kept(evidence, durable, record())
+    durable.put(INSTANCE, custom_status={"federation_id": federation().id, "step": "soak"})
+    assert (await ask(durable, "show_federation", wanted=left.id))[1]["instance"] is None
+    assert (await ask(durable, "list_federations"))[1]["federations"][0]["instance"] is None
+    status, answer = await decide(durable, left.id, "revert")
+    assert (status, answer["heard"], durable.raised) == (200, False, [])
+
+
 async def test_an_unknown_decision_is_a_404(durable: FakeDurable, evidence: FederationRecords) -> None:
     """The answer names those that there are."""
     running = await kept(evidence, durable, record())
