@@ -8,6 +8,9 @@ from activities import (
     close_federation,
     deliver_mail,
     find_identity,
+    find_stuck,
+    find_waiting,
+    list_places,
     notify_owners,
     open_federation,
     prove_connection,
@@ -19,10 +22,11 @@ from activities import (
     sort_outbox,
     start_alone,
     start_federation,
+    sum_up_night,
     trust_connection,
     withdraw_trust,
 )
-from orchestrators import deliver_notices, federate_service_connection, purge_history
+from orchestrators import deliver_notices, federate_service_connection, purge_history, reconcile
 from rekey.settings import settings
 from triggers import federating_api, federations_api, schedules
 
@@ -49,6 +53,10 @@ STEPS = [
     withdraw_trust,
     close_federation,
     start_federation,
+    list_places,
+    find_stuck,
+    find_waiting,
+    sum_up_night,
 ]
 """Every activity; imported, each is registered with the blueprint that they share."""
 
@@ -59,6 +67,7 @@ PARTS = [
     federate_service_connection,
     purge_history,
     deliver_notices,
+    reconcile,
     steps,
 ]
 """What has a blueprint of its own, in every app."""
@@ -78,12 +87,9 @@ if ROTATES:
         find_issued,
         find_secrets,
         find_staged,
-        find_stuck,
         find_unread_logs,
-        find_waiting,
         generate_credential,
         list_audit_logs,
-        list_places,
         list_projects,
         open_record,
         plan_alerts,
@@ -98,14 +104,12 @@ if ROTATES:
         settle_alert,
         start_due,
         start_rotation,
-        sum_up_night,
         undo_generation,
         update_consumer,
         verify_credential,
     )
     from orchestrators import (
         audit_service_connections,
-        reconcile,
         rotate_due,
         rotate_secret,
         switch_consumer,
@@ -138,14 +142,10 @@ if ROTATES:
         undo_generation,
         close_record,
         start_rotation,
-        list_places,
         find_secrets,
         find_staged,
         find_issued,
-        find_stuck,
-        find_waiting,
         find_unread_logs,
-        sum_up_night,
         begin_sweep,
         find_due,
         plan_starts,
@@ -170,7 +170,6 @@ if ROTATES:
         connections_api,
         rotate_secret,
         switch_consumer,
-        reconcile,
         rotate_due,
         watch_vault_access,
         audit_service_connections,

@@ -13,9 +13,12 @@ async def list_places_step(payload: dict) -> dict:
 
 
 async def begin(desk: Desk, night: Night) -> Places:
-    """Return the vaults that settings allow, and the number of groups of what issuers issue for."""
+    """Return the vaults that settings allow, and the number of groups of what issuers issue for, if the app rotates."""
+    from rekey.federation_settings import Duty
     from rekey.reconcile.memory import Memory
     from rekey.reconcile.targets import groups
 
     await Memory(desk.clients.container()).forget_nights(but=night.run_id)
+    if desk.settings.federating.duty is not Duty.ROTATION:
+        return Places(vaults=(), groups=0, rotates=False)
     return Places(vaults=desk.settings.vaults(), groups=len(groups(desk.settings)))

@@ -69,14 +69,20 @@ class Reconcile:
 
     def look(self, places: Places) -> Steps[None]:
         """Call every part; the last ones are told whether the ones before could do their work."""
+        if places.rotates:
+            yield from self.look_at_secrets(places)
+        yield from self.part(names.FIND_STUCK_ROTATIONS)
+        yield from self.part(names.FIND_WAITING_NOTICES)
+        if places.rotates:
+            yield from self.part(names.FIND_UNREAD_LOGS)
+
+    def look_at_secrets(self, places: Places) -> Steps[None]:
+        """Call the parts that look at vaults, and at issuers."""
         for vault in places.vaults:
             yield from self.part(names.FIND_UNWELL_SECRETS, vault=vault)
         yield from self.part(names.FIND_STAGED_LEFTOVERS)
         for group in range(places.groups):
             yield from self.part(names.FIND_ISSUED_LEFTOVERS, group=group)
-        yield from self.part(names.FIND_STUCK_ROTATIONS)
-        yield from self.part(names.FIND_WAITING_NOTICES)
-        yield from self.part(names.FIND_UNREAD_LOGS)
 
     def part(self, name: str, *, vault: str = "", group: int = 0) -> Steps[None]:
         """Call one part until it is through; a failure is a finding."""

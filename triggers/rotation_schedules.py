@@ -1,4 +1,4 @@
-"""The timers of an app that rotates: what is due, what was left behind, who reads, how connections sign in."""
+"""The timers of an app that rotates: what is due, who reads, how connections sign in."""
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -15,13 +15,6 @@ blueprint = df.Blueprint()
 async def rotate_due_timer(timer: func.TimerRequest, client: df.DurableFunctionsClient) -> None:
     """Look for what is due by policy, even if no event ever came."""
     await start(client, names.ROTATE_DUE, timer)
-
-
-@blueprint.timer_trigger(arg_name="timer", schedule=at(names.RECONCILE))
-@blueprint.durable_client_input(client_name="client")
-async def reconcile_timer(timer: func.TimerRequest, client: df.DurableFunctionsClient) -> None:
-    """Look for what was left behind, stuck or changed by others."""
-    await start(client, names.RECONCILE, timer)
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule=at(names.WATCH_VAULT_ACCESS))

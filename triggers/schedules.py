@@ -38,3 +38,10 @@ async def purge_history_timer(timer: func.TimerRequest, client: df.DurableFuncti
 async def deliver_notices_timer(timer: func.TimerRequest, client: df.DurableFunctionsClient) -> None:
     """Send what waits in the outbox."""
     await start(client, names.DELIVER_NOTICES, timer)
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule=at(names.RECONCILE))
+@blueprint.durable_client_input(client_name="client")
+async def reconcile_timer(timer: func.TimerRequest, client: df.DurableFunctionsClient) -> None:
+    """Look for what was left behind, stuck or changed by others."""
+    await start(client, names.RECONCILE, timer)

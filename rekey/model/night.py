@@ -26,10 +26,11 @@ class Part(Night, frozen=True, kw_only=True):
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to look: the vaults, and how many groups of targets there are."""
+    """Where to look: the vaults, and how many groups of targets there are; `rotates`: the app has anything of those."""
 
     vaults: tuple[str, ...]
     groups: int
+    rotates: bool = True
 
 
 class Looked(msgspec.Struct, frozen=True, kw_only=True):

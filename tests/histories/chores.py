@@ -61,6 +61,7 @@ def _chore(orchestrator: str, instance: str = "", **script: Sequence[Outcome]) -
 CHORES: dict[str, Situation] = {
     "reconcile-told": _chore(names.RECONCILE),
     "reconcile-silent": _chore(names.RECONCILE, sum_up_night=[Ok(encode(Summed(findings=0, notice=None)))]),
+    "reconcile-vending": _chore(names.RECONCILE, list_places=[Ok(encode(Places(vaults=(), groups=0, rotates=False)))]),
     "reconcile-more": _chore(names.RECONCILE, find_staged_leftovers=[Ok(encode(Looked(more=True)))]),
     "reconcile-busy": _chore(names.RECONCILE, list_places=[BUSY], find_stuck_rotations=[LOST], sum_up_night=[BUSY]),
     "reconcile-part-failed": _chore(names.RECONCILE, find_unwell_secrets=[REFUSED]),

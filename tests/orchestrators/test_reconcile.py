@@ -149,6 +149,14 @@ def test_a_part_with_more_to_look_at_is_called_again() -> None:
     assert night.summing.counts == {"secrets": 6}
 
 
+def test_an_app_that_does_not_rotate_looks_at_records_and_mails_alone() -> None:
+    """It has no vault to look into, and what goes nowhere is told all the same."""
+    night = Night().says(names.LIST_PLACES, Ok(encode(Places(vaults=(), groups=0, rotates=False))))
+    assert night.run().output["result"] == "told"
+    looked = [names.LIST_PLACES, names.FIND_STUCK_ROTATIONS, names.FIND_WAITING_NOTICES, names.SUM_UP_NIGHT]
+    assert night.steps == [*looked, "notify_owners reconcile"]
+
+
 def test_nothing_to_say_is_not_mailed() -> None:
     """Silence is a result of its own."""
     night = Night(silent=True)

@@ -4,11 +4,16 @@ from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import uuid4
 
+from msgspec.structs import replace
+
+from activities import list_places
 from activities.purge_instances import purge
 from rekey import names
 from rekey.federation.records import FederationRecord
+from rekey.federation_settings import Duty, Federating
 from rekey.model import Finding
 from rekey.model.federation import Federation, Mode
+from rekey.model.night import Night
 from rekey.model.purge import Purge
 from rekey.records import Entry
 from tests.reconcile.nights import Nights
@@ -75,3 +80,12 @@ async def test_history_of_an_open_one_stays(nights: Nights) -> None:
     assert (await purge(nights.company.desk, cast("Any", engine), asked)).purged == 0
     await nights.company.desk.federations().close(walk.id, "failed")
     assert (await purge(nights.company.desk, cast("Any", engine), asked)).purged == 1
+
+
+async def test_an_app_that_vends_looks_at_no_vault(nights: Nights) -> None:
+    """It has no right to one: its night is about its own records and mails."""
+    desk, began = nights.company.desk, Night(run_id=str(uuid4()), started=datetime.now(UTC))
+    assert (await list_places.begin(desk, began)).rotates
+    desk.settings = replace(desk.settings, federating=Federating(duty=Duty.VENDING))
+    places = await list_places.begin(desk, began)
+    assert (places.rotates, places.vaults, places.groups) == (False, (), 0)
