@@ -83,6 +83,13 @@ def test_the_app_that_vends_takes_what_is_deployed() -> None:
     assert read.audit.storage == ()
 
 
+def test_both_apps_have_one_name() -> None:
+    """The label of a connection that one made tells the other what took the place of one that is gone."""
+    apps = [settings.read(deployed(app=app, vending=TERMS)) for app in ("functionApp", "vendingApp")]
+    assert apps[0].deployment == apps[1].deployment
+    assert apps[0].scopes == apps[1].scopes
+
+
 def test_the_app_that_rotates_is_what_it_was() -> None:
     """Its settings don't change when another one vends, and it repairs trust unless it is asked for more."""
     assert deployed(vending=TERMS) == deployed()
