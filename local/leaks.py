@@ -82,16 +82,13 @@ def _engine(stack: Stack) -> Iterator[tuple[str, bytes]]:
 
 
 def _operator_api(stack: Stack) -> Iterator[tuple[str, bytes]]:
-    _, listed = stack.get("/api/rotations")
-    yield "operator API", _json(listed)
-    for rotation in listed["rotations"]:
-        name = rotation["rotation_id"]
-        yield f"operator API, {name}", _json(stack.get(f"/api/rotations/{name}"))
+    """What it lists, and each of that in full; the app that vends knows of no rotations, and answers with a 404."""
+    for path, id_ in (("rotations", "rotation_id"), ("federations", "id")):
+        _, listed = stack.get(f"/api/{path}")
+        yield f"operator API, {path}", _json(listed)
+        for one in listed[path] if isinstance(listed, dict) and path in listed else ():
+            yield f"operator API, {one[id_]}", _json(stack.get(f"/api/{path}/{one[id_]}"))
     yield "operator API, report on connections", _json(stack.get("/api/service-connections?top=1000"))
-    _, federating = stack.get("/api/federations")
-    for federation in federating.get("federations", ()):
-        name = federation["id"]
-        yield f"operator API, federation {name}", _json(stack.get(f"/api/federations/{name}"))
 
 
 def _blobs(stack: Stack) -> Iterator[tuple[str, bytes]]:

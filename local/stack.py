@@ -17,6 +17,8 @@ from local.scenario import QUEUE, Scenario
 from local.storage import Azurite, start_azurite
 
 ROOT = Path(__file__).resolve().parent.parent
+CALLER = "X-MS-CLIENT-PRINCIPAL-NAME"
+"""The header in which App Service says who signed in."""
 INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
 """What the app sees of the caller's environment: none of its settings or proxies."""
 
@@ -84,12 +86,13 @@ class Stack:
         """GET from the host; the body is parsed where it is JSON."""
         return self.call("GET", path)
 
-    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Send one request to the host."""
+    def call(self, method: str, path: str, body: Any = None, *, caller: str = "") -> tuple[int, Any]:
+        """Send one request to the host; `caller` is who signed in."""
         connection = http.client.HTTPConnection("127.0.0.1", self.host_port, timeout=30)
         try:
             sent = json.dumps(body) if body is not None else None
-            connection.request(method, path, sent, {"Content-Type": "application/json"} if sent else {})
+            headers = {"Content-Type": "application/json"} if sent else {}
+            connection.request(method, path, sent, headers | ({CALLER: caller} if caller else {}))
             response = connection.getresponse()
             text = response.read().decode()
         finally:

@@ -208,7 +208,8 @@ def running(
         "applications": client_ids,
         "organizations": {scenario.organization: [scenario.project, LOCKED]},
     }
-    settings = {"REKEY_SCOPES": json.dumps([scope]), **QUICK, **environment}
+    # Converting in place isn't documented by Microsoft, so that settings have to ask for it.
+    settings = {"REKEY_SCOPES": json.dumps([scope]), "REKEY_FEDERATION": "in-place,repair", **QUICK, **environment}
     with tempfile.TemporaryDirectory() as made, _skipping(), Stack(folder or Path(made), scenario, settings) as stack:
         stack.control.propagation("entra", seconds=0)
         stack.control.propagation("graph", seconds=0, conflict_seconds=0)
