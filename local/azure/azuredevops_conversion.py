@@ -103,7 +103,8 @@ async def _federate(cloud: Cloud, organization: Organization, endpoint: Endpoint
     if _automatic(endpoint):
         application = cloud.directory.by_app_id(endpoint.parameters.get("serviceprincipalid", ""))
         if application:
-            application.federated.add(FederatedCredential(endpoint.id, *announced.values(), now))
+            issuer, subject = announced[federation.ISSUER], announced[federation.SUBJECT]
+            application.federated.add(FederatedCredential(endpoint.id, issuer, subject, now))
     elif organization.conversion in _UNTRUSTED:
         await _try(cloud, organization, endpoint, announced)
     endpoint.former = (deepcopy(document["authorization"]), endpoint.secrets)
