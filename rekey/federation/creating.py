@@ -10,7 +10,7 @@ from rekey import names
 from rekey.clients import Clients
 from rekey.connections.found import Connection
 from rekey.errors import NotYetError, PermanentError, UnclearError
-from rekey.federation.document import Document, beside, projects
+from rekey.federation.document import Document, beside, projects, read
 from rekey.federation.organization import Organization, label, place
 from rekey.federation.quoting import quoted
 from rekey.federation.records import FederationRecords
@@ -39,7 +39,7 @@ async def create(clients: Clients, federation: Federation) -> New:
         if error.code == "conflict":
             await _require_free(organization, federation)
         raise
-    found = await organization.connection(project, str(answer.get("id")))
+    found = await organization.connection(project, read(organization.name, project, answer).id)
     if found is None:
         raise UnclearError("not-seen-yet", f"{quoted(federation.new_name)} was made, and can't be seen yet")
     return _new(found[1])

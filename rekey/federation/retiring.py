@@ -1,11 +1,13 @@
 """Deletes the connection with the secret, once another one has taken its place and nothing goes through it any more."""
 
+from rekey import names
 from rekey.clients import Clients
 from rekey.connections.found import Connection
 from rekey.errors import PermanentError
 from rekey.federation.document import projects
 from rekey.federation.organization import Organization, label, old_of
 from rekey.federation.quoting import quoted
+from rekey.federation.records import FederationRecords
 from rekey.federation.runs import look
 from rekey.model.federation import Federation, Mode, New, Old, Proven
 
@@ -19,15 +21,25 @@ async def retire(clients: Clients, federation: Federation) -> Proven:
     if federation.mode is not Mode.SIDE_BY_SIDE:
         return Proven(proof="there is no old connection to delete")
     organization, old = Organization(clients, federation.organization), old_of(federation)
-    if await organization.is_gone(old.owner_project, old.id, quoted(old.name)):
+    records = FederationRecords(clients.container())
+    if await _is_gone(records, organization, federation, old):
         return Proven(proof=f"{quoted(old.name)} is gone")
     document, connection = await organization.there(old.owner_project, old.id, quoted(old.name))
     new = await _replacement(clients, organization, federation)
     _require_unchanged(connection, old)
     await _require_unused(clients, federation, old, new)
     await organization.signs_in(old.owner_project, new.id, quoted(new.name))
+    await records.ask(federation.id, names.RETIRE_CONNECTION)
     await organization.endpoints.delete(old.id, [one.id for one in projects(document)])
     return Proven(proof=f"{quoted(old.name)} was deleted; {quoted(new.name)} signs in (TestConnection)")
+
+
+async def _is_gone(records: FederationRecords, organization: Organization, federation: Federation, old: Old) -> bool:
+    """One that can't be seen is gone if it was to be deleted; else only if it would be shown were it there."""
+    record = await records.read(federation.id)
+    if record and names.RETIRE_CONNECTION in record.asking:
+        return await organization.connection(old.owner_project, old.id) is None
+    return await organization.is_gone(old.owner_project, old.id, quoted(old.name))
 
 
 async def _replacement(clients: Clients, organization: Organization, federation: Federation) -> New:

@@ -78,14 +78,9 @@ async def _deleted(clients: Clients, organization: Organization, federation: Fed
 
 async def _require_none_left(organization: Organization, federation: Federation) -> None:
     """What this walk made and somebody took the label from is not Rekey's to delete any more."""
-    new, project = federation.new, place(federation)
-    if new is None:
-        return
-    if federation.old is None:
-        project = (await organization.project(project, new.name)).id
-    if not await organization.is_gone(project, new.id, quoted(new.name)):
+    if federation.new and await organization.connection(place(federation), federation.new.id):
         raise PermanentError(
             "not-ours",
-            f"{quoted(new.name)} doesn't carry Rekey's label any more, and was left",
+            f"{quoted(federation.new.name)} doesn't carry Rekey's label any more, and was left",
             "Delete it by hand if it isn't needed.",
         )

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from rekey.errors import NotYetError, PermanentError, UnclearError
+from rekey.federation import converting
 from rekey.federation.converting import convert
 from rekey.federation.reverting import revert
 from rekey.model.federation import Federation, Mode, New
@@ -88,6 +89,19 @@ async def test_no_run_waits_for_what_leaves_no_gap(here: Asking) -> None:
     """A connection that shows issuer and subject while it has its secret is trusted already."""
     await here.connection("announced", announces=True, executions=[{"days_ago": 0.01, "seconds": 9000}])
     assert (await convert(here.clients, await here.walk("announced"))).federated
+
+
+async def test_a_history_that_nobody_may_read_keeps_no_secret_alive(
+    here: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Waiting for a quiet moment is a courtesy: whoever can't see runs goes on."""
+    walk = await here.walk()
+
+    async def refused(*_: object) -> None:
+        raise PermanentError("forbidden", "nobody may look")
+
+    monkeypatch.setattr(converting, "executions", refused)
+    assert (await convert(here.clients, walk)).federated
 
 
 async def test_what_somebody_changed_meanwhile_is_left(here: Asking) -> None:

@@ -199,6 +199,17 @@ async def test_the_old_one_is_deleted_once_nothing_goes_through_it(here: Asking)
     assert "is gone" in (await retire(here.clients, walk)).proof
 
 
+async def test_an_answer_that_was_lost_is_looked_into(here: Asking) -> None:
+    """Deleted it is gone, even for whom only the old one's own rights showed it."""
+    await here.connection("old")
+    walk = await made(here, await beside(here, "old"))
+    await here.company.fault("azuredevops", method="DELETE", status=503, when="after")
+    with pytest.raises(NotYetError):
+        await retire(here.clients, walk)
+    await here.seed(rights=["create"])
+    assert "is gone" in (await retire(here.clients, walk)).proof
+
+
 async def test_an_old_one_that_is_used_is_left(here: Asking) -> None:
     """A run since then, or one that goes on: the pipeline is named."""
     await here.connection("old")
