@@ -1,6 +1,7 @@
 """Finds out whom a connection signs in as, or shall, and whether the app may say whom that trusts."""
 
 from rekey.clients import Clients
+from rekey.connections.federation import OLD_ISSUER
 from rekey.connections.found import FederatedCredential
 from rekey.entra_federation import Directory, ServicePrincipal
 from rekey.errors import PermanentError, ScopeError
@@ -9,7 +10,7 @@ from rekey.federation.presented import shown_by
 from rekey.federation.trusting import full
 from rekey.managed_identities import CREDENTIALS, ManagedIdentities, normal
 from rekey.model.federation import Federation, Identity, Old
-from rekey.model.federation_request import Target
+from rekey.model.federation_request import Mode, Target
 from rekey.resource_manager import granting
 
 ONE_TENANT = "AzureADMyOrg"
@@ -67,7 +68,7 @@ async def _application(clients: Clients, federation: Federation, old: Old) -> Id
             raise
         raise _absent(client_id, principal) from None
     found.require_writable(await clients.caller("graph"), client_id)
-    if found.audience not in {ONE_TENANT, ""}:
+    if found.audience not in {ONE_TENANT, ""} and not _presents_older_issuer(federation, old):
         raise PermanentError(
             "several-tenants",
             f"application {client_id} is open to other tenants ({found.audience}): Entra refuses federated connections "
@@ -79,6 +80,11 @@ async def _application(clients: Clients, federation: Federation, old: Old) -> Id
         said = f"application {client_id} has no service principal in this tenant: nobody can sign in as it"
         raise PermanentError("no-service-principal", said, f"az ad sp create --id {client_id}")
     return Identity(client_id=client_id, principal_id=principal.object_id, object_id=found.object_id)
+
+
+def _presents_older_issuer(federation: Federation, old: Old) -> bool:
+    """Tell whether it signs in, and goes on to, with what Azure DevOps signs itself: any application may trust that."""
+    return federation.mode is Mode.REPAIR and old.issuer.lower().startswith(OLD_ISSUER)
 
 
 def _absent(client_id: str, principal: ServicePrincipal | None) -> PermanentError:

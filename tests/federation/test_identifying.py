@@ -9,6 +9,7 @@ from local.azure.directory_federation import FederatedCredential, FederatedCrede
 from rekey.errors import PermanentError, ScopeError
 from rekey.federation.holders import MOST
 from rekey.federation.identifying import identify
+from rekey.model.federation_request import Mode
 from tests.core.company import Company
 from tests.federation.trusted import Trusted
 
@@ -56,6 +57,15 @@ async def test_what_would_fail_later_is_refused_before(trusted: Trusted, monkeyp
                 await identify(trusted.company.clients, walk)
         assert refused.value.code == code
         assert said in refused.value.what_to_do
+
+
+async def test_an_older_issuer_is_repaired_for_any_application(trusted: Trusted) -> None:
+    """Only what Entra signs is refused for an application of several tenants; what is converted is signed by Entra."""
+    walk = trusted.walk(await trusted.connection(issuer="azure-devops", federated_credential="none"))
+    trusted.company.application.audience = "AzureADMultipleOrgs"
+    assert (await identify(trusted.company.clients, walk)).object_id
+    with pytest.raises(PermanentError, match="AADSTS70052"):
+        await identify(trusted.company.clients, walk.but(mode=Mode.IN_PLACE))
 
 
 async def test_what_isnt_bound_to_the_project_is_refused(trusted: Trusted) -> None:
