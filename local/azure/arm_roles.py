@@ -28,6 +28,14 @@ ROLES: dict[str, tuple[str, ...]] = {
         "Microsoft.Authorization/*/read",
         "Microsoft.Resources/subscriptions/resourceGroups/read",
     ),
+    "Managed Identity Federated Identity Credential Contributor": (
+        "Microsoft.ManagedIdentity/userAssignedIdentities/read",
+        "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/read",
+        "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write",
+        "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/delete",
+        "Microsoft.Authorization/*/read",
+        "Microsoft.Resources/subscriptions/resourceGroups/read",
+    ),
     "Storage Account Key Operator Service Role": (
         "Microsoft.Storage/storageAccounts/listkeys/action",
         "Microsoft.Storage/storageAccounts/regeneratekey/action",
@@ -64,6 +72,7 @@ _IDS = {
     "User Access Administrator": "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9",
     "Role Based Access Control Administrator": "f58310d9-a9f6-439a-9e8d-f62e7b41a168",
     "Managed Identity Contributor": "e40ec5ca-96e0-45a2-b4ff-59039f2c2b59",
+    "Managed Identity Federated Identity Credential Contributor": "7e559ce2-48d7-4b27-9128-fa1b247f1308",
     "Storage Account Key Operator Service Role": "81a9662b-bebf-436f-a333-f67b29880f12",
     "Storage Account Contributor": "17d1049b-9a84-46fb-8f53-869881c3d3ab",
     "Logic App Contributor": "87a39d53-fc1b-424a-814c-f7e04687dc9e",

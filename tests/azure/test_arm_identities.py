@@ -23,6 +23,7 @@ SPEC = (
 )
 GROUP = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/vended"
 OF_GROUP = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+TRUSTER = "Managed Identity Federated Identity Credential Contributor"
 ISSUER = "https://vstoken.dev.azure.com/0f000000-0000-0000-0000-000000000000"
 
 
@@ -38,6 +39,7 @@ async def azure(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Simul
                         "vendor": {"app_roles": ["Application.Read.All"]},
                         "reader": {},
                         "stranger": {},
+                        "truster": {},
                         "seeded": {
                             "resource_group": "vended",
                             "attached": False,
@@ -47,6 +49,7 @@ async def azure(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Simul
                     "role_assignments": [
                         {"identity": "vendor", "role": "Managed Identity Contributor", "scope": GROUP},
                         {"identity": "reader", "role": "Reader", "scope": GROUP},
+                        {"identity": "truster", "role": TRUSTER, "scope": GROUP},
                     ],
                 }
             )
@@ -76,6 +79,17 @@ def wanted(subject: str, **changes: Any) -> dict[str, Any]:
     """Return the body that makes a federated credential."""
     properties = {"issuer": ISSUER, "subject": subject, "audiences": ["api://AzureADTokenExchange"]}
     return {"properties": properties | changes}
+
+
+async def test_who_may_say_whom_it_trusts_need_not_be_able_to_delete_it(azure: Simulated) -> None:
+    """The role for federated credentials reads the identity, writes and deletes those, and nothing else."""
+    arm_id = await made(azure, "kept")
+    credential = f"{arm_id}/federatedIdentityCredentials/first"
+    assert (await arm(azure, "GET", arm_id, who="truster")).status == 200
+    assert (await arm(azure, "PUT", credential, wanted("sc://contoso/Web/kept"), who="truster")).status == 201
+    assert (await arm(azure, "DELETE", credential, who="truster")).status == 200
+    assert (await arm(azure, "PUT", arm_id, {"location": "westeurope"}, who="truster")).status == 403
+    assert (await arm(azure, "DELETE", arm_id, who="truster")).status == 403
 
 
 @needs_contracts
