@@ -9,10 +9,11 @@ usage() {
 Usage: grant-graph-permissions.sh --identity OBJECT_ID [--also PERMISSION]... [--what-if]
 
 Grants Rekey's identity the application permission Application.ReadWrite.OwnedBy in Microsoft Graph: it may then add and
-remove passwords of the applications that it owns, and of no other. Somebody with the directory role Privileged Role
-Administrator runs this, signed in with az login. Run again, it changes nothing.
+remove passwords and federated credentials of the applications that it owns, and of no other. Somebody with the directory
+role Privileged Role Administrator runs this, signed in with az login. Run again, it changes nothing.
 
-  --identity OBJECT_ID   the identity's service principal: main.bicep's output identityPrincipalId
+  --identity OBJECT_ID   the identity's service principal: main.bicep's output identityPrincipalId, or
+                         vendingPrincipalId for the app that vends
   --also PERMISSION      a permission that Rekey can do without:
                          Policy.Read.All: the tenant's limit on the lifetime of passwords is known beforehand, instead of
                          being met when a password is made

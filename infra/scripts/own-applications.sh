@@ -9,9 +9,10 @@ usage() {
 Usage: own-applications.sh --identity OBJECT_ID (--application CLIENT_ID | --applications-file FILE)... [--what-if]
 
 Makes Rekey's identity an owner of Entra applications, so that with the permission Application.ReadWrite.OwnedBy it may
-add and remove their passwords, and those of no other application. The identity can't do it by itself: OwnedBy doesn't
-let it add owners. Whoever owns the applications runs this, or somebody with one of the directory roles Application
-Administrator or Cloud Application Administrator; signed in with az login. Run again, it changes nothing.
+add and remove their passwords and federated credentials, and those of no other application. The identity can't do it by
+itself: OwnedBy doesn't let it add owners. Whoever owns the applications runs this, or somebody with one of the directory
+roles Application Administrator or Cloud Application Administrator; signed in with az login. Run again, it changes
+nothing.
 
   --identity OBJECT_ID        the identity's service principal: main.bicep's output identityPrincipalId
   --application CLIENT_ID     an application, by its application (client) id; may be given several times
