@@ -4,13 +4,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from rekey import names
 from rekey.clients import clients
 from rekey.connections.found import Way
 from rekey.connections.report import Report, Row
 from rekey.connections.reports import Reports
-from rekey.federation.filtering import MOST
+from rekey.federation.filtering import MOST, Found
 from rekey.federation.records import FederationRecords
 from rekey.model.federation_request import Mode
 from rekey.records import Records
@@ -298,3 +301,37 @@ async def test_a_filter_that_can_not_be_used_is_named(
     app(monkeypatch)
     status, answer = await federate(durable, body)
     assert (status, answer["error"]["field"], durable.started) == (400, field, {})
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=6,
+)
+_one = st.fixed_dictionaries({}, optional=dict.fromkeys((*DEPLOY, "mode", "target", "identity", "name", "soak"), _json))
+_many = st.fixed_dictionaries({"filter": _json}, optional=dict.fromkeys(("limit", "dry_run", "mode", "soak"), _json))
+_new = st.fixed_dictionaries({}, optional=dict.fromkeys((*VEND, "twin"), _json))
+
+
+@given(
+    one=_one | _one.map(lambda body: body | DEPLOY),
+    many=_many | _many.map(lambda body: body | GOOD),
+    new=_new | _new.map(lambda body: VEND | body),
+)
+@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_whatever_is_asked_is_answered(one: Any, many: Any, new: Any) -> None:
+    """No JSON is an unhandled error, and nothing that is refused starts anything."""
+    durable = FakeDurable()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rekey.federation.filtering.choose", _nothing)
+        (vending if "twin" in new else app)(patch)
+        for function, body in (("post_federation", one), ("post_federation", many), ("post_vending", new)):
+            before = dict(durable.started)
+            status, answer = await ask(durable, function, body)
+            assert status in {200, 202, 400, 409}
+            assert ("error" in answer) == (status >= 400)
+            assert status < 400 or durable.started == before
+
+
+async def _nothing(_clients: object, _chosen: object) -> Found:
+    return Found(requests=(), left_out=0)
