@@ -15,6 +15,7 @@ from rekey.federation.document import FEDERATED, converted
 from rekey.federation.organization import Organization, old_of
 from rekey.federation.quoting import quoted
 from rekey.federation.runs import executions
+from rekey.leases import leased
 from rekey.model.federation import Federation, New, Old
 
 QUIET = timedelta(minutes=10)
@@ -30,12 +31,19 @@ async def convert(clients: Clients, federation: Federation) -> New:
     have been converted: the next attempt looks. Nothing of what is sent or answered is repeated anywhere.
     """
     organization, old = Organization(clients, federation.organization), old_of(federation)
+    _, found = await organization.there(old.owner_project, old.id, quoted(old.name))
+    if found.way is not Way.FEDERATED and not (found.issuer and found.subject):
+        await _wait_for_quiet(clients, federation)
+    async with leased(clients.container(), old.id):
+        return await _converted(organization, old)
+
+
+async def _converted(organization: Organization, old: Old) -> New:
+    """A rotation that began meanwhile and writes a key into it has to come before or after."""
     document, before = await organization.there(old.owner_project, old.id, quoted(old.name))
     if before.way is Way.FEDERATED:
         return _new(before)
     _require_unchanged(before, old)
-    if not (before.issuer and before.subject):
-        await _wait_for_quiet(clients, federation)
     refused = False
     try:
         await organization.endpoints.convert(old.owner_project, converted(document, FEDERATED))

@@ -8,6 +8,7 @@ from rekey.errors import NotYetError, PermanentError
 from rekey.federation.document import SECRET, Document, converted, projects
 from rekey.federation.organization import Organization, label, old_of, place
 from rekey.federation.quoting import quoted
+from rekey.leases import leased
 from rekey.model.federation import Federation, Mode, Old, Proven
 
 _BY_HAND = (
@@ -23,18 +24,19 @@ async def revert(clients: Clients, federation: Federation) -> Proven:
     """
     organization = Organization(clients, federation.organization)
     if federation.mode is Mode.IN_PLACE:
-        return await _converted_back(organization, old_of(federation))
+        return await _converted_back(clients, organization, old_of(federation))
     if federation.mode is Mode.REPAIR:
         return Proven(proof="the connection itself was not changed")
     return await _deleted(clients, organization, federation)
 
 
-async def _converted_back(organization: Organization, old: Old) -> Proven:
+async def _converted_back(clients: Clients, organization: Organization, old: Old) -> Proven:
     name = quoted(old.name)
-    document, found = await organization.there(old.owner_project, old.id, name)
-    if found.way is Way.FEDERATED:
-        await _convert_back(organization, document, found, old)
-        _, found = await organization.there(old.owner_project, old.id, name)
+    async with leased(clients.container(), old.id):
+        document, found = await organization.there(old.owner_project, old.id, name)
+        if found.way is Way.FEDERATED:
+            await _convert_back(organization, document, found, old)
+            _, found = await organization.there(old.owner_project, old.id, name)
     if found.way is not Way.SECRET:
         raise PermanentError("not-reverted", f"{name} signs in by {found.way}, by a secret before", _BY_HAND)
     await organization.signs_in(old.owner_project, old.id, name)

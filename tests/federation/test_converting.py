@@ -9,6 +9,7 @@ from rekey.errors import NotYetError, PermanentError, UnclearError
 from rekey.federation import converting
 from rekey.federation.converting import convert
 from rekey.federation.reverting import revert
+from rekey.leases import leased
 from rekey.model.federation import Federation, Mode, New
 from tests.federation.asking import FEDERATED, Asking
 
@@ -72,6 +73,17 @@ async def test_a_lost_answer_is_looked_into(here: Asking, how: dict[str, Any], w
     new = await settled(here, walk)
     assert new.subject == here.endpoint().parameters[SUBJECT]
     assert len(here.endpoint().updates) == 1
+
+
+async def test_a_key_is_written_before_or_after(here: Asking) -> None:
+    """Who writes a whole connection holds its lease: a key can't come into one that is being converted."""
+    walk = await here.walk()
+    for step in (convert, revert):
+        async with leased(here.clients.container(), here.endpoint().id):
+            with pytest.raises(NotYetError) as busy:
+                await step(here.clients, walk)
+        assert busy.value.code == "object-busy"
+        assert here.endpoint().updates == []
 
 
 async def test_a_run_gets_time_to_end_if_there_will_be_a_gap(here: Asking) -> None:
