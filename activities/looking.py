@@ -45,10 +45,13 @@ def ledger(desk: Desk, part: Part, name: str) -> "Ledger":
 
 def witness(desk: Desk, engine: "DurableClient", references: "Iterable[Reference]") -> "Witness":
     """Return whom to ask."""
-    from rekey.nothing_left import is_gone
+    from rekey.nothing_left import ever, is_gone
     from rekey.reconcile.witness import Witness
 
     async def gone(claim: "Reference") -> bool:
-        return await is_gone(desk.clients.container(), claim.vault, claim.secret, claim.key)
+        """The app that makes connections retires for good, too, and keeps what it did for itself."""
+        if await is_gone(desk.clients.container(), claim.vault, claim.secret, claim.key):
+            return True
+        return ever(await desk.records().listing(), claim.vault, claim.secret)
 
     return Witness(desk.records(), engine, desk.vault, desk.settings.deployment, references, gone)

@@ -20,15 +20,21 @@ LATELY = timedelta(days=3)
 
 
 def lately(summaries: Iterable[Summary], now: datetime) -> frozenset[tuple[str, str]]:
-    """Return vault and secret, in lower case, of those whose last rotation found it; `summaries`: newest first."""
+    """Return vault and secret, lower case, of those whose last rotation found it lately; `summaries`: newest first."""
+    found = _found(summaries).items()
+    return frozenset(secret for secret, one in found if now - datetime.fromisoformat(one.opened) < LATELY)
+
+
+def ever(summaries: Iterable[Summary], vault: str, secret: str) -> bool:
+    """Tell whether the last rotation of that secret found it, however long ago."""
+    return (vault.lower(), secret.lower()) in _found(summaries)
+
+
+def _found(summaries: Iterable[Summary]) -> dict[tuple[str, str], Summary]:
     last: dict[tuple[str, str], Summary] = {}
     for summary in summaries:
         last.setdefault((summary.vault.lower(), summary.secret.lower()), summary)
-    return frozenset(
-        secret
-        for secret, summary in last.items()
-        if summary.result == NOTHING_LEFT and now - datetime.fromisoformat(summary.opened) < LATELY
-    )
+    return {secret: one for secret, one in last.items() if one.result == NOTHING_LEFT}
 
 
 async def remember_gone(container: "ContainerClient", vault: str, secret: str, key_id: str) -> None:

@@ -177,7 +177,8 @@ def _missing(claim: Reference, target: Target) -> Finding:
     return Finding(
         code="credential-gone",
         message="its newest version holds a credential that its issuer doesn't have any more: it is refused by now",
-        what_to_do="Rotate it by hand now: POST /api/rotations with reason manual.",
+        what_to_do="Rotate it by hand now: POST /api/rotations with reason manual. If no consumer needs a key any "
+        "more, that finds nothing left to rotate, and this isn't told again.",
         vault=claim.vault,
         secret=claim.secret,
         subject=target.place,

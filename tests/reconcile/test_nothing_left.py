@@ -58,3 +58,16 @@ async def test_leaked_password_that_went_is_not_missed(nights: Nights) -> None:
         assert retired.removed == (made.issued.key_id,)
     assert made.issued.key_id not in nights.live()
     assert codes(await nights.night(later=0.1)) == []
+
+
+async def test_password_that_another_app_retired_is_missed_until_somebody_looked(nights: Nights) -> None:
+    """It is gone and nobody here knows why: told, until a rotation found that nothing is left to rotate."""
+    made = await nights.killed(published=True)
+    assert made.issued
+    await nights.company.desk.records().close(made.rotation.id, "done")
+    nights.engine.instances.clear()
+    federate(nights)
+    nights.company.azure.cloud.directory.remove_password(nights.company.application, made.issued.key_id)
+    assert codes(await nights.night(later=0.1)) == ["credential-gone"]
+    await ended(nights, "11111111-1111-4111-8111-00000000000a", Reason.MANUAL)
+    assert codes(await nights.night()) == []
