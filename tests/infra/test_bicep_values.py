@@ -69,9 +69,10 @@ def test_each_named_resource_is_granted_its_role_once() -> None:
     account = resource("Microsoft.Storage/storageAccounts", "data")
     flow = resource("Microsoft.Logic/workflows", "flow")
     site = resource("Microsoft.Web/sites", "shop")
+    identity = resource("Microsoft.ManagedIdentity/userAssignedIdentities", "deploy")
     known = names(
         vaults=[
-            vault(resources=[account, flow, f"{site}/slots/test"]),
+            vault(resources=[account, flow, f"{site}/slots/test", identity]),
             vault(
                 name="kv-b", resources=[account.upper(), site, f"/subscriptions/{SUBSCRIPTION}/resourceGroups/RG-Shop"]
             ),
@@ -80,6 +81,7 @@ def test_each_named_resource_is_granted_its_role_once() -> None:
     assert known["storageAccounts"] == [account.lower()]
     assert known["workflows"] == [flow.lower()]
     assert known["sites"] == [site.lower()]
+    assert known["connectionIdentities"] == [identity.lower()]
     assert worked_out("split(id, '/')[2]", {"id": known["sites"][0]}) == SUBSCRIPTION
     assert worked_out("split(id, '/')[4]", {"id": known["sites"][0]}) == "rg-shop"
     assert worked_out("split(id, '/')[8]", {"id": known["sites"][0]}) == "shop"
