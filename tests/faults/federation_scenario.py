@@ -22,6 +22,13 @@ VENDED = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/vended"
 """Where managed identities are made."""
 ROLE = "Website Contributor"
 _ASSIGNING = "Microsoft.Authorization/roleAssignments"
+WAYS: dict[str, dict[str, Any]] = {
+    "in place": {"mode": Mode.IN_PLACE},
+    "side by side": {"mode": Mode.SIDE_BY_SIDE},
+    "side by side, another identity": {"mode": Mode.SIDE_BY_SIDE, "target": Target.MANAGED_IDENTITY},
+    "vend": {"mode": Mode.VEND},
+}
+"""The ways of leaving a connection without a secret, as a scenario has them."""
 ASKED_BY, APPROVED_BY = "ann@contoso.example", "bob@contoso.example"
 
 

@@ -11,19 +11,12 @@ import pytest_asyncio
 from activities import step
 from local.storage import Azurite
 from rekey.federation.records import CLOSED
-from rekey.model.federation import Mode, Target
 from tests.core import company as companies
 from tests.faults.federation_engine import Walk
 from tests.faults.federation_looks import differences
-from tests.faults.federation_scenario import FederationScenario
+from tests.faults.federation_scenario import WAYS, FederationScenario
 from tests.faults.federation_writes import BACK, CHANGES, FORWARD, UNDONE
 
-WAYS: dict[str, dict[str, Any]] = {
-    "in place": {"mode": Mode.IN_PLACE},
-    "side by side": {"mode": Mode.SIDE_BY_SIDE},
-    "side by side, another identity": {"mode": Mode.SIDE_BY_SIDE, "target": Target.MANAGED_IDENTITY},
-    "vend": {"mode": Mode.VEND},
-}
 TOLD = {
     "in place": ["starting", "converted", "done"],
     "side by side": ["starting", "replaced", "done"],
