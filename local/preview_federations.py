@@ -17,6 +17,7 @@ _NEWS = FederationNews(
     connection="deploy",
     requested_by="erin@contoso.example",
     soak_until=datetime(2026, 11, 27, 21, 30, tzinfo=UTC),
+    revertible=True,
     revert_until=datetime(2026, 11, 28, 9, 30, tzinfo=UTC),
     changed=True,
     proof="Azure DevOps signed in with it twice (Verify)",
@@ -47,8 +48,9 @@ def federations() -> dict[str, Notice]:
 
     def told(stage: Stage, mode: Mode, **more: Any) -> Notice:
         names = {"new_connection": "deploy-federated"} if mode in {Mode.SIDE_BY_SIDE, Mode.VEND} else {}
+        left = {"revertible": stage in {Stage.APPROVE, Stage.CONVERTED, Stage.STILL_USED, Stage.NEEDS_YOU}}
         old = {"connection": ""} if mode is Mode.VEND else {}
-        return replace(FEDERATION, federation=replace(_NEWS, stage=stage, mode=mode, **names, **old), **more)
+        return replace(FEDERATION, federation=replace(_NEWS, stage=stage, mode=mode, **names, **old, **left), **more)
 
     failed = {"failed_step": "prove_connection", "code": "AADSTS70021", "message": "Entra refused what it presents."}
     return {

@@ -158,7 +158,7 @@ class Federate(Course):
             copied = decode((yield from self.insisted(names.COPY_ACCESS)), Copied)
             self.tell.remarks += copied.remarks
         until = self.soak_until()
-        yield from self.tell.told(self.walk, Stage.CONVERTED, soak_until=until, changed=True, proof=self.proof)
+        yield from self.tell.told(self.walk, Stage.CONVERTED, soak_until=until, revertible=True, **self.known())
         while now(self.ctx) < until:
             yield from self.steps.pass_time(self.walk, names.SOAK, until, "the end of the soak")
         if side_by_side:
@@ -206,7 +206,7 @@ class Federate(Course):
                 yield from self.tell.still_used(self.walk, runs, again)
                 told = Stage.STILL_USED
             elif told is Stage.STILL_USED and now(self.ctx) >= latest:
-                yield from self.tell.needs_you(self.walk, _still_used(runs), changed=True, proof=self.proof)
+                yield from self.tell.needs_you(self.walk, _still_used(runs), revertible=True, **self.known())
                 told = Stage.NEEDS_YOU
             elif now(self.ctx) >= latest + GIVES_UP:
                 raise _still_used(runs)
@@ -227,7 +227,11 @@ class Federate(Course):
     def insisted(self, step: str, *, since: datetime | None = None, final: bool = False) -> Steps[Any]:
         """Run a step after the new way in is proven; `final`: there is no way back from it."""
         walk = self.walk.but(since=since) if since else self.walk
-        return (yield from self.steps.insisted(step, walk, heeding=not final, changed=True, proof=self.proof))
+        return (yield from self.steps.insisted(step, walk, heeding=not final, **self.known()))
+
+    def known(self) -> dict[str, Any]:
+        """Return what every notice says from the proof on."""
+        return {"changed": True, "proof": self.proof}
 
 
 def _still_used(runs: Runs) -> StepFailed:

@@ -69,7 +69,7 @@ class Course:
 
     def approval(self, remarks: tuple[str, ...]) -> Steps[str]:
         """Return who approved it."""
-        yield from self.tell.told(self.walk, Stage.APPROVE, also=remarks)
+        yield from self.tell.told(self.walk, Stage.APPROVE, also=remarks, revertible=True)
         ends = now(self.ctx) + APPROVED_WITHIN
         while now(self.ctx) < ends:
             found = yield from self.steps.pass_time(self.walk, names.APPROVAL, ends, "approval")

@@ -65,7 +65,7 @@ class FederationSteps:
             except StepFailed as failure:
                 if gives_up is None:
                     gives_up = now(self._ctx) + GIVES_UP
-                    yield from self.tell.needs_you(walk, failure, **news)
+                    yield from self.tell.needs_you(walk, failure, revertible=heeding, **news)
                 again = now(self._ctx) + min(LONGEST_ROUND, FIRST_ROUND * 2 ** min(number, 10))
                 if again > gives_up:
                     raise

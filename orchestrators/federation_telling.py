@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrators.attempts import StepFailed, Steps
+from orchestrators.clock import now
 from orchestrators.sending import Sender, of_failure
 from rekey.model import Notice, NoticeKind, Telling
 from rekey.model.federation import Federation, Mode, Runs
@@ -30,15 +31,16 @@ class FederationTeller(Sender):
     def still_used(self, walk: Federation, runs: Runs, until: datetime) -> Steps[None]:
         """Say which pipelines still run through the old connection."""
         words = {"code": "still-used", "message": "; ".join(runs.by) or "a pipeline whose name isn't known"}
-        yield from self._tell(walk, Stage.STILL_USED, words, {"soak_until": until})
+        yield from self._tell(walk, Stage.STILL_USED, words, {"soak_until": until, "revertible": True})
 
     def failed(self, walk: Federation, failure: StepFailed, **news: Any) -> Steps[None]:
         """Say that it was given up, what is left of it, and what to do."""
         yield from self._tell(walk, Stage.FAILED, of_failure(failure), news)
 
     def needs_you(self, walk: Federation, failure: StepFailed, **news: Any) -> Steps[None]:
-        """Say that it can't go on without somebody; it keeps trying."""
-        yield from self._tell(walk, Stage.NEEDS_YOU, {"key": failure.step, **of_failure(failure)}, news)
+        """Say that it can't go on without somebody; it keeps trying. The same step may need somebody more than once."""
+        key = f"{failure.step} {now(self._ctx).isoformat()}"
+        yield from self._tell(walk, Stage.NEEDS_YOU, {"key": key, **of_failure(failure)}, news)
 
     def _tell(self, walk: Federation, stage: Stage, words: dict[str, Any], news: dict[str, Any]) -> Steps[None]:
         notice = _notice(walk.id, _news(walk, stage, news), **{"remarks": tuple(self.remarks), **words})
@@ -79,7 +81,7 @@ def _news(walk: Federation, stage: Stage, more: dict[str, Any]) -> FederationNew
         identity=walk.identity or (walk.signs_in_as.arm_id if walk.signs_in_as else ""),
         role=walk.role,
         scope=walk.scope,
-        revert_until=walk.new.revert_until if walk.new and stage is Stage.CONVERTED else None,
+        revert_until=walk.new.revert_until if walk.new and more.get("revertible") else None,
         pipelines=pipelines[:MOST_PIPELINES],
         more_pipelines=max(0, len(pipelines) - MOST_PIPELINES),
         **more,

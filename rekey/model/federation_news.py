@@ -34,6 +34,7 @@ class FederationNews(msgspec.Struct, frozen=True, kw_only=True):
     back. `pipelines` are those that are known to use the old one, `more_pipelines` how many are not listed. `role` and
     `scope` are what is to be granted to `identity` or a new one. `proof` says how it is known that the new way works,
     `undone` what is again as it was; where something was `changed` and neither is said, that is in doubt.
+    `revertible`: an operator can still have everything put back.
     """
 
     stage: Stage
@@ -47,6 +48,7 @@ class FederationNews(msgspec.Struct, frozen=True, kw_only=True):
     role: str = ""
     scope: str = ""
     soak_until: datetime | None = None
+    revertible: bool = False
     revert_until: datetime | None = None
     changed: bool = False
     proof: str = ""

@@ -143,6 +143,8 @@ def what_next(notice: Notice) -> str:
             return task.format(new=news.new_connection, old=news.connection, until=until)
         case Stage.STILL_USED:
             return f"Let these pipelines use {news.new_connection} in place of {news.connection}."
+        case Stage.NEEDS_YOU if news.revertible:
+            return "It goes on by itself once that is repaired. Or have everything put back as it was:"
         case Stage.NEEDS_YOU | Stage.FAILED:
             return "" if notice.what_to_do else _OPERATORS
         case Stage.DONE if news.mode is Mode.VEND:
@@ -172,8 +174,9 @@ def commands(notice: Notice) -> list[str]:
     news = notice.federation
     if news is None or not _ID.fullmatch(notice.rotation_id):
         return []
-    decisions = {Stage.APPROVE: ("approve", "revert"), Stage.CONVERTED: ("revert",), Stage.STILL_USED: ("revert",)}
-    return [f"python -m rekey {decision} {notice.rotation_id}" for decision in decisions.get(news.stage, ())]
+    decisions = ["approve"] if news.stage is Stage.APPROVE else []
+    decisions += ["revert"] if news.revertible else []
+    return [f"python -m rekey {decision} {notice.rotation_id}" for decision in decisions]
 
 
 def pipelines(notice: Notice) -> list[Pipeline]:

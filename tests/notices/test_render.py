@@ -193,7 +193,7 @@ def _federated(text: str) -> FederationNews:
     return FederationNews(stage=Stage.CONVERTED, mode=Mode.SIDE_BY_SIDE, pipelines=(used,), more_pipelines=2, **names)
 
 
-_TYPED = {"stage", "mode", "soak_until", "revert_until", "changed", "pipelines", "more_pipelines"}
+_TYPED = {"stage", "mode", "soak_until", "revert_until", "changed", "revertible", "pipelines", "more_pipelines"}
 """What is no text."""
 
 
@@ -485,8 +485,8 @@ def test_every_stage_of_every_way_says_what_to_do() -> None:
             assert notice.rotation_id in version
         _, _, asked = mail.text.partition("WHAT TO DO\n")
         assert asked.strip() not in {"", "--"}, name
-        decides = "python -m rekey approve" in mail.text
-        assert decides == (news.stage is Stage.APPROVE), name
+        decides = ["python -m rekey approve" in mail.text, "python -m rekey revert" in mail.text]
+        assert decides == [news.stage is Stage.APPROVE, news.revertible], name
 
 
 @pytest.mark.parametrize(

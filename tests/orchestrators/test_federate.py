@@ -254,7 +254,7 @@ def test_in_place_the_soak_ends_before_the_way_back_does(
 def test_use_keeps_the_old_connection_day_by_day() -> None:
     """It is told once who still runs through it; what counts is a soak's length without a run."""
     world = Federating(mode=Mode.SIDE_BY_SIDE).says(names.LOOK_AT_RUNS, USED, USED)
-    assert world.run().output["result"] == "done"
+    assert world.says(names.RETIRE_CONNECTION, REFUSED).run().output["result"] == "done"
     (notice,) = world.told("still-used")
     assert notice["message"] == "Shop release"
     assert WEEK + 2 * DAY <= world.after(names.RETIRE_CONNECTION) < WEEK + 2 * DAY + SOON
@@ -280,7 +280,7 @@ def test_use_that_does_not_end_is_somebodys_to_decide() -> None:
 def test_a_run_just_before_the_end_is_waited_out() -> None:
     """The step that deletes looks itself: what it sees is looked at anew, a few times, then somebody is told."""
     used = Permanent("still-used", "a run went through it")
-    once = Federating(mode=Mode.SIDE_BY_SIDE).says(names.RETIRE_CONNECTION, used)
+    once = Federating(mode=Mode.SIDE_BY_SIDE).says(names.RETIRE_CONNECTION, used, used)
     assert once.run().output["result"] == "done"
     assert once.told("needs-you") == []
     often = Federating(mode=Mode.SIDE_BY_SIDE).says(names.RETIRE_CONNECTION, *[used] * 5)
@@ -295,7 +295,17 @@ def test_what_fails_once_it_is_proven_is_told_and_tried_again(step: str) -> None
     assert world.run().output["result"] == "done"
     (notice,) = world.told("needs-you")
     assert (notice["failed_step"], notice["code"]) == (step, "forbidden")
+    final = step in {names.RETIRE_CONNECTION, names.RETIRE_SECRETS}
+    assert notice["federation"]["revertible"] == (not final)
     assert not set(UNDONE) & set(world.steps)
+
+
+def test_a_step_that_needs_somebody_again_is_told_again() -> None:
+    """A mail has its identity: the second of a kind would be taken for the first if nothing told them apart."""
+    trouble = (REFUSED, USED, REFUSED)
+    world = Federating(mode=Mode.SIDE_BY_SIDE).says(names.LOOK_AT_RUNS, *trouble)
+    assert world.run().output["result"] == "done"
+    assert len({notice["key"] for notice in world.told("needs-you")}) == 2
 
 
 @pytest.mark.usefixtures("impatient")
