@@ -24,6 +24,7 @@ ROLE = "Website Contributor"
 _ASSIGNING = "Microsoft.Authorization/roleAssignments"
 WAYS: dict[str, dict[str, Any]] = {
     "in place": {"mode": Mode.IN_PLACE},
+    "in place, refused first": {"mode": Mode.IN_PLACE, "announces": False, "conversion": "checks"},
     "side by side": {"mode": Mode.SIDE_BY_SIDE},
     "side by side, another identity": {"mode": Mode.SIDE_BY_SIDE, "target": Target.MANAGED_IDENTITY},
     "vend": {"mode": Mode.VEND},
@@ -45,10 +46,15 @@ def _limited(roles: str) -> str:
 
 @dataclass(frozen=True)
 class FederationScenario(Scenario):
-    """What is seeded. `target` matters side by side; in place the connection tells issuer and subject early."""
+    """What is seeded. `target` matters side by side; `announces`: the connection tells issuer and subject early.
+
+    `conversion` is how Azure DevOps converts in place: at once, or only what Entra trusts already.
+    """
 
     mode: Mode = Mode.IN_PLACE
     target: Target = Target.APPLICATION
+    announces: bool = True
+    conversion: str = "at-once"
     soak: str = "P7D"
     deployer: str = field(default_factory=lambda: new_name("deployer"))
     vended: str = field(default_factory=lambda: new_name("vended"))
@@ -97,13 +103,14 @@ class FederationScenario(Scenario):
             "pipelines": {"deploy": {"uses": [{"endpoint": self.connection}]}},
             "endpoints": {
                 self.connection: {
-                    "announces": self.mode is Mode.IN_PLACE,
+                    "announces": self.announces and self.mode is Mode.IN_PLACE,
                     "pipelines": ["deploy"],
                     "checks": [{"type": "ExclusiveLock"}],
                 }
             },
         }
         organization = {
+            "conversion": self.conversion,
             "members": {"rekey": {"projects": {self.project: ["create", "view-builds"]}}},
             "projects": {self.project: project},
         }

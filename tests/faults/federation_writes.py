@@ -9,6 +9,7 @@ CHANGES = {
     "trust, in Entra": Request("graph", "POST", "/federatedIdentityCredentials"),
     "trust, on an identity": Request("arm", "PUT", "/federatedIdentityCredentials/"),
     "convert": Request("azuredevops", "PUT", "/endpoints/", repeatable=False),
+    "convert again": Request("azuredevops", "PUT", "/endpoints/", 1, repeatable=False),
     "make the identity": Request("arm", "PUT", f"{_IDENTITY}$"),
     "make the connection": Request("azuredevops", "POST", "/endpoints$", repeatable=False),
     "grant the role": Request("arm", "PUT", "/roleAssignments/"),
@@ -28,6 +29,7 @@ _NEW = ("tell", "make the connection", "prove", "copy a check", "copy the permis
 
 FORWARD: dict[str, tuple[str, ...]] = {
     "in place": ("tell", "trust, in Entra", "convert", "prove"),
+    "in place, refused first": ("convert", "trust, in Entra", "convert again", "prove"),
     "side by side": (*_NEW, "trust, in Entra"),
     "side by side, another identity": (*_NEW, "trust, on an identity", "grant the role"),
     "vend": (
