@@ -4,7 +4,7 @@ import contextlib
 from copy import deepcopy
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rekey.azure_devops_access import like
@@ -47,9 +47,12 @@ DOCUMENT = st.fixed_dictionaries(
     optional={"description": st.text(max_size=20), "newField": JSON, "isDisabled": st.booleans(), "url": st.text()},
 )
 PLACES = (ProjectRef(GUID, "Shop", "deploy"), ProjectRef(GUID.replace("1", "2"), "Other", "deploy"))
+FEW = settings(max_examples=40)
+"""The suite is to be quick; what they find they found at thousands."""
 LABEL = f"rekey/local/{GUID}"
 
 
+@FEW
 @given(DOCUMENT)
 def test_only_scheme_and_deadline_change(document: dict[str, Any]) -> None:
     """Every other field, known or not, is sent back as it was read."""
@@ -63,6 +66,7 @@ def test_only_scheme_and_deadline_change(document: dict[str, Any]) -> None:
     assert asked == before
 
 
+@FEW
 @given(DOCUMENT, st.text(min_size=1, max_size=20))
 def test_a_new_connection_has_the_scope_and_no_secret(document: dict[str, Any], name: str) -> None:
     """Whatever the old one had as parameters, of them only tenant and scope come along; the label can be found."""
@@ -79,6 +83,7 @@ def test_a_new_connection_has_the_scope_and_no_secret(document: dict[str, Any], 
     assert [one.id for one in projects(made)] == [one.id for one in PLACES]
 
 
+@FEW
 @given(st.text(max_size=2000), st.text(max_size=30))
 def test_only_a_whole_label_is_one(about: str, tail: str) -> None:
     """One that is part of another word isn't, nor that of another walk; a long description doesn't hide it."""
@@ -89,6 +94,7 @@ def test_only_a_whole_label_is_one(about: str, tail: str) -> None:
     assert not has_label({"description": f"rekey/local/{GUID.replace('1', '3')}"}, LABEL)
 
 
+@FEW
 @given(
     st.dictionaries(st.sampled_from(("id", "name", "data", "authorization", "serviceEndpointProjectReferences")), JSON)
 )
@@ -101,6 +107,7 @@ def test_any_answer_is_read_or_asked_for_again(document: dict[str, Any]) -> None
         assert all(len(one.id) == 36 for one in projects(document))
 
 
+@FEW
 @given(st.text())
 def test_what_others_wrote_stays_in_its_line(name: str) -> None:
     """A name is shown in printable letters, of bounded length, and is itself if that is what it is."""
@@ -110,6 +117,7 @@ def test_what_others_wrote_stays_in_its_line(name: str) -> None:
     assert shown == name or not name.isprintable() or len(name) > 120
 
 
+@FEW
 @given(JSON, st.sampled_from(("deploy", "DEPLOY", GUID)))
 def test_a_step_that_names_it_is_found_however_deep(around: Any, word: str) -> None:
     """As the value of any input, alone or in a list of names; never as the name of an input or a part of a word."""
@@ -121,6 +129,7 @@ def test_a_step_that_names_it_is_found_however_deep(around: Any, word: str) -> N
     assert not _judged(_Definition(id=1, environments=[{"name": word, "inputs": {word: "x"}}]), wanted).naming
 
 
+@FEW
 @given(st.dictionaries(st.sampled_from(("id", "url", "createdBy", "type", "settings", "timeout", "resource")), JSON))
 def test_a_check_is_what_it_does(check: dict[str, Any]) -> None:
     """Who made it when, and what it guards, doesn't tell two of them apart."""
