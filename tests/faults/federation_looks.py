@@ -96,10 +96,22 @@ class Look:
             wrong.append(f"{made} does not sign in without a secret")
         if len(self.ours()) != 1:
             wrong.append(f"federated credentials of ours: {self.ours()}")
-        return wrong + self._roles() + self._more()
+        return wrong + self._roles() + self._more() + (self._guards(made) if made in self.connections else [])
 
     def _made(self) -> str:
         return self.scenario.connection if self.scenario.mode is Mode.IN_PLACE else self.scenario.replacement
+
+    def _guards(self, name: str) -> list[str]:
+        """Return what of a connection's guards isn't as the old one's were: one check and one pipeline, or none."""
+        found, expected = self.connections[name], int(self.scenario.mode is not Mode.VEND)
+        project = self.state["azuredevops"]["organizations"][self.scenario.organization]["projects"]
+        checks = [one["resource"]["id"] for one in project[self.scenario.project]["checks"].values()]
+        permitted = list(found["permitted"].values())
+        pipelines = sum(len(one["pipelines"]) for one in permitted)
+        wrong = [f"{name} is open to all pipelines"] if any(one["all"] for one in permitted) else []
+        if (checks.count(found["id"]), pipelines) != (expected, expected):
+            wrong.append(f"{name} has {checks.count(found['id'])} checks, {pipelines} pipelines may use it")
+        return wrong
 
     def _roles(self) -> list[str]:
         """Return whose role at the shop isn't as it should be: once for each who signs in there."""
