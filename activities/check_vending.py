@@ -14,6 +14,9 @@ async def check_vending_step(payload: dict) -> dict:
 
 async def check(desk: Desk, question: VendingQuestion) -> FederationReading:
     """Return the walks."""
-    from rekey.federation import vending_check
+    from msgspec.structs import replace
 
-    return await vending_check.check(desk.clients, question)
+    from rekey.federation import asked_here, vending_check
+
+    request = await asked_here.believed(desk.clients.container(), question.request)
+    return await vending_check.check(desk.clients, replace(question, request=request))

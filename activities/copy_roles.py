@@ -20,5 +20,7 @@ async def copy_roles_step(payload: dict) -> dict:
 async def copy(desk: Desk, federation: Federation) -> "Granted":
     """Return what was assigned, and what wasn't."""
     from rekey.federation import roles
+    from rekey.federation.resolving import require_approved
 
+    await require_approved(desk.federations(), federation)
     return await roles.copy(desk.clients, federation)

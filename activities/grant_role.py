@@ -20,5 +20,7 @@ async def grant_role_step(payload: dict) -> dict:
 async def grant(desk: Desk, federation: Federation) -> "Granted":
     """Return what was assigned."""
     from rekey.federation import roles
+    from rekey.federation.resolving import require_approved
 
+    await require_approved(desk.federations(), federation)
     return await roles.grant(desk.clients, federation)

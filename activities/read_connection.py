@@ -19,6 +19,10 @@ async def read_connection_step(payload: dict) -> dict:
 
 async def body(desk: Desk, question: FederationQuestion) -> "FederationReading":
     """Return the walk, or why there is nothing to do."""
+    from msgspec.structs import replace
+
+    from rekey.federation import asked_here
     from rekey.federation.reading import read
 
-    return await read(desk.clients, question)
+    request = await asked_here.believed(desk.clients.container(), question.request)
+    return await read(desk.clients, replace(question, request=request))

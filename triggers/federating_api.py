@@ -58,12 +58,13 @@ async def _plan(body: bytes, caller: str, client: DurableClient) -> Answer:
 
 
 async def _start(body: bytes, caller: str, client: DurableClient) -> Answer:
-    from rekey.federation import allowed, view  # noqa: PLC0415 - azure-core would be a tenth of the app's start
+    from rekey.federation import allowed, asked_here, view  # noqa: PLC0415 - azure-core would be a tenth of the app's start
 
     payload = requests.read_object(body, _EXPECTED)
     if "filter" in payload:
         return await _start_many(payload, caller, client)
     request = allowed.federation(payload, caller, settings())
+    await asked_here.keep(clients().container(), request)
     instance, just_now = await start_federation(client, request)
     _say(instance, request, just_now=just_now)
     return 202, view.started(instance, just_now=just_now)
@@ -80,10 +81,11 @@ async def _start_many(payload: dict[str, Any], caller: str, client: DurableClien
 
 
 async def _vend(body: bytes, caller: str, client: DurableClient) -> Answer:
-    from rekey.federation import allowed, view  # noqa: PLC0415 - likewise
+    from rekey.federation import allowed, asked_here, view  # noqa: PLC0415 - likewise
 
     payload = requests.read_object(body, "an object with organization, project, name, scope and role")
     request = allowed.vending(payload, caller, settings())
+    await asked_here.keep(clients().container(), request)
     instance, just_now = await start_vending(client, request)
     _say(instance, request, just_now=just_now)
     return 202, view.started(instance, just_now=just_now)

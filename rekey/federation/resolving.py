@@ -1,5 +1,6 @@
 """Knows which decisions on a federation's record count: nobody approves what they asked for, and nobody unnamed."""
 
+from rekey.errors import PermanentError
 from rekey.federation.records import FederationRecord, FederationRecords
 from rekey.model.federation import Federation, FederationDecisionKind, Resolved
 from rekey.operator_requests import UNNAMED
@@ -14,6 +15,14 @@ async def resolved(records: FederationRecords, federation: Federation) -> Resolv
         return Resolved()
     reverted = (d.by or UNNAMED for d in record.decisions if d.kind is FederationDecisionKind.REVERT)
     return Resolved(approved_by=_approved_by(record), reverted_by=next(reverted, ""))
+
+
+async def require_approved(records: FederationRecords, federation: Federation) -> None:
+    """Refuse to grant what the record doesn't say that somebody else approved, whoever asks for the step."""
+    if not (await resolved(records, federation)).approved_by:
+        raise PermanentError(
+            "not-approved", "nobody approved the roles that this federation grants", "Let somebody approve it."
+        )
 
 
 def is_named(caller: str) -> bool:

@@ -13,9 +13,11 @@ from rekey.clients import clients
 from rekey.connections.found import Way
 from rekey.connections.report import Report, Row
 from rekey.connections.reports import Reports
+from rekey.federation.asked_here import believed
 from rekey.federation.filtering import MOST, Found
 from rekey.federation.records import FederationRecords
-from rekey.model.federation_request import Mode
+from rekey.model import decode
+from rekey.model.federation_request import Mode, VendingRequest
 from rekey.records import Records
 from tests.triggers import asking
 from tests.triggers.durable import FakeDurable, functions
@@ -110,6 +112,7 @@ async def test_conversion_in_place_is_opt_in(durable: FakeDurable, monkeypatch: 
     assert (await federate(durable, {**DEPLOY, "mode": "repair"}))[0] == 202
 
 
+@pytest.mark.usefixtures("records")
 async def test_the_other_app_replaces_and_never_converts(durable: FakeDurable, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever may grant roles is asked for new connections; what grants roles takes a name."""
     vending(monkeypatch)
@@ -124,9 +127,12 @@ async def test_the_other_app_replaces_and_never_converts(durable: FakeDurable, m
 
 
 async def test_a_connection_is_vended_by_the_other_app_alone(
-    durable: FakeDurable, monkeypatch: pytest.MonkeyPatch
+    durable: FakeDurable, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An app that rotates says which one does; a nameless caller is refused; a twin is part of the request."""
+    """An app that rotates says which one does; a nameless caller is refused; a twin is part of the request.
+
+    Who asked is put down, for the walk to believe.
+    """
     app(monkeypatch)
     status, answer = await ask(durable, "post_vending", VEND)
     assert (status, answer["error"]["code"], durable.started) == (409, "not-vending", {})
@@ -136,6 +142,7 @@ async def test_a_connection_is_vended_by_the_other_app_alone(
     assert (status, answer["instance"]) == (202, "federate.contoso.shop.new")
     (given,) = durable.started.values()
     assert (given["twin"], given["requested_by"]) == (True, ADA)
+    assert (await believed(records._container, decode(given, VendingRequest))).requested_by == ADA
     assert durable.instances["federate.contoso.shop.new"].name == names.VEND_SERVICE_CONNECTION
     status, answer = await ask(durable, "post_vending", {**VEND, "project": "Web"})
     assert (status, answer["error"]["field"]) == (400, "project")
@@ -324,6 +331,7 @@ async def test_whatever_is_asked_is_answered(one: Any, many: Any, new: Any) -> N
     durable = FakeDurable()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rekey.federation.filtering.choose", _nothing)
+        patch.setattr("rekey.federation.asked_here.keep", _kept)
         (vending if "twin" in new else app)(patch)
         for function, body in (("post_federation", one), ("post_federation", many), ("post_vending", new)):
             before = dict(durable.started)
@@ -331,6 +339,10 @@ async def test_whatever_is_asked_is_answered(one: Any, many: Any, new: Any) -> N
             assert status in {200, 202, 400, 409}
             assert ("error" in answer) == (status >= 400)
             assert status < 400 or durable.started == before
+
+
+async def _kept(_container: object, _request: object) -> None:
+    """Put nothing down: what is asked for here is never walked."""
 
 
 async def _nothing(_clients: object, _chosen: object) -> Found:
