@@ -38,6 +38,12 @@ CONVERTS_AGAIN = timedelta(minutes=1)
 MOST_CONVERSIONS = 10
 """How often Azure DevOps is asked again to convert what it did not convert before Entra trusted it."""
 
+TRUST_SPREADS = timedelta(minutes=10)
+"""How long a new federated credential may take to count: "minutes", says Microsoft. Nobody but the service can try it.
+
+https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations
+"""
+
 SPARE = timedelta(hours=12)
 """How long before Azure DevOps' own deadline the soak ends, so that there is time to go back."""
 
@@ -127,6 +133,7 @@ class Federate(Course):
         """Have Azure DevOps convert it; Entra trusts it before, where it can be known what it is going to present."""
         if self.walk.old and self.walk.old.issuer:
             yield from self.trust()
+            yield from self.let_trust_spread()
         yield from self.make(names.CONVERT_CONNECTION)
         yield from self.trust()
         for _ in range(MOST_CONVERSIONS):
@@ -141,6 +148,12 @@ class Federate(Course):
                 f"Azure DevOps did not convert it, although it was asked {MOST_CONVERSIONS + 1} times",
                 "Use mode side-by-side.",
             )
+
+    def let_trust_spread(self) -> Steps[None]:
+        """Wait until a credential that was just made counts everywhere in Entra: until then nothing needs it."""
+        until = now(self.ctx) + TRUST_SPREADS
+        while self.walk.trust and self.walk.trust.made and now(self.ctx) < until:
+            yield from self.steps.pass_time(self.walk, names.TRUST_CONNECTION, until, "Entra to know the credential")
 
     def create(self) -> Steps[None]:
         """Make the connection that takes its place, and give who it signs in as what the old one's has."""

@@ -175,7 +175,7 @@ def _gap(walk: Federation) -> Gap:
     if walk.mode is Mode.REPAIR:
         return Gap(possible=True, why="it can't sign in now; it can as soon as Entra knows what it presents")
     if old and old.issuer and old.subject:
-        return Gap(possible=False, why="it shows issuer and subject already: Entra trusts them before it is converted")
+        return Gap(possible=False, why="it shows issuer and subject already: Entra trusts them ten minutes before")
     why = (
         "it shows neither issuer nor subject yet: if Azure DevOps converts it at once, a job that signs in before "
         "Entra knows them, which takes seconds, and minutes at worst, fails, and can be run again"

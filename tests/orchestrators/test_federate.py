@@ -7,8 +7,8 @@ import pytest
 
 from orchestrators import federate_service_connection, federation_steps
 from rekey import names
-from rekey.model import Ok, Permanent
-from rekey.model.federation import FederationReading, Mode
+from rekey.model import Ok, Permanent, encode
+from rekey.model.federation import FederationReading, Mode, Trust
 from tests.orchestrators.engine import BEGIN, replay
 from tests.orchestrators.federating import (
     APPROVER,
@@ -58,6 +58,17 @@ def test_in_place_it_is_converted_trusted_proven_and_proven_again(*, shows: bool
     soak = ["told converted", names.PROVE_CONNECTION]
     assert after_agreeing(world) == [*first, *IN_PLACE, *soak, *END]
     assert closed(world) == ["done"]
+
+
+@pytest.mark.parametrize(("made", "waits"), [(True, timedelta(minutes=10)), (False, timedelta(0))])
+def test_a_credential_that_was_just_made_may_spread_before_anything_needs_it(*, made: bool, waits: timedelta) -> None:
+    """Until Entra knows it everywhere, a converted connection could sign in nobody; one that was there is known."""
+    trust = Trust(principal="object", name="rekey-f", issuer="i", subject="s", made=made)
+    world = Federating(shows_issuer=True).says(names.TRUST_CONNECTION, Ok(encode(trust)))
+    assert world.run().output["result"] == "done"
+    begun = {call.name: call.at for call in reversed(world.engine.calls)}
+    waited = begun[names.CONVERT_CONNECTION] - begun[names.TRUST_CONNECTION]
+    assert waits <= waited < waits + SOON
 
 
 def test_what_is_not_converted_at_first_is_asked_again_once_it_is_trusted() -> None:
