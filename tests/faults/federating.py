@@ -9,9 +9,10 @@ from azure.storage.blob import ContainerClient
 
 from rekey import names
 from rekey.federation.records import FederationRecord
+from rekey.model.federation import Mode
 from tests.faults.federation_looks import Look
-from tests.faults.federation_scenario import APPROVED_BY, FederationScenario
-from tests.faults.rotating import DURABLE, Hit, Rotating
+from tests.faults.federation_scenario import APPROVED_BY, ASKED_BY, FederationScenario
+from tests.faults.rotating import Hit, Rotating
 from tests.faults.watching import Watch
 
 
@@ -45,8 +46,10 @@ class Federating(Rotating):
         self.before = self.control.state()
         if watched:
             self.watch.start()
-        path = f"{DURABLE}/orchestrators/{self.asked.orchestrator}/{self.instance}"
-        status, answer = self.stack.call("POST", path, self.asked.request)
+        what = "vend" if self.asked.mode is Mode.VEND else "federate"
+        status, answer = self.stack.call(
+            "POST", f"/api/service-connections/{what}", self.asked.request, caller=ASKED_BY
+        )
         assert status == 202, answer
         return self
 

@@ -17,8 +17,10 @@ import activities
 from orchestrators import federate_service_connection, vend_service_connection
 from rekey import names
 from rekey.clients import Clients
+from rekey.federation import asked_here
 from rekey.federation.records import FederationRecord
-from rekey.model.federation import FederationDecision, FederationDecisionKind
+from rekey.model.federation import FederationDecision, FederationDecisionKind, Mode
+from rekey.model.federation_request import FederationRequest, VendingRequest
 from tests.core.company import Company
 from tests.faults.federation_looks import Look
 from tests.faults.federation_scenario import APPROVED_BY, FederationScenario
@@ -91,6 +93,8 @@ class Walk:
     async def run(self) -> Instance:
         """Walk to the end, with somebody watching the connections."""
         self._loop, self._steps = asyncio.get_running_loop(), _steps()
+        await self.company.clients.storage_ready()
+        await asked_here.keep(self.company.clients.container(), self._request())
         self.engine = _InTime(self.company, self._activity)
         watching = asyncio.create_task(self._watch())
         try:
@@ -98,6 +102,11 @@ class Walk:
             return await asyncio.to_thread(self.engine.run, *start)
         finally:
             watching.cancel()
+
+    def _request(self) -> FederationRequest | VendingRequest:
+        """Return what is asked for, as the operator API understands it."""
+        parse = VendingRequest.parse if self.scenario.mode is Mode.VEND else FederationRequest.parse
+        return parse(self.scenario.request)
 
     async def struck(self) -> bool:
         """Tell whether the process died, or the answer was lost, as it was to be."""

@@ -85,6 +85,14 @@ async def never_signs_in(walk: Walk) -> None:
     await walk.company.fault("azuredevops", method="POST", path="/endpointproxy", count=None, status=500)
 
 
+def lag(walk: Walk) -> None:
+    """Let everything that is written take as long to be known everywhere as it may in Azure."""
+    switches = walk.company.azure.cloud.switches
+    switches.set({"service": "entra", "propagation": {"seconds": 20, "federated_seconds": 240}})
+    switches.set({"service": "graph", "propagation": {"seconds": 15, "principal_seconds": 60}})
+    switches.set({"service": "arm", "propagation": {"seconds": 1200}})
+
+
 async def lose(walk: Walk, purpose: str, loss: str) -> None:
     """Let that request be done, and nobody hear of it."""
     request = CHANGES[purpose]
@@ -147,6 +155,16 @@ async def test_every_result_is_lost_once_every_way(begin: Begin, way: str) -> No
 async def test_what_is_reverted_is_as_before_every_way(begin: Begin, way: str) -> None:
     """The same, the other ways."""
     await check_undone(await begin(way, loses_results=True, reverts=True), "reverted")
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("loses_results", [False, True])
+async def test_what_is_known_late_is_waited_for(begin: Begin, way: str, *, loses_results: bool) -> None:
+    """Trust, principals and roles that take minutes to count, and reads that lag behind, are no reason to give up."""
+    walk = await begin(way, loses_results=loses_results)
+    lag(walk)
+    await check_done(walk, way)
 
 
 @pytest.mark.exhaustive
