@@ -27,7 +27,7 @@ def nothing_to_do(found: Document, connection: Connection, mode: Mode, tenant: s
         raise PermanentError("not-azurerm", f"{name} is of type {kind}", "Only connections to Azure can be federated.")
     if connection.way is Way.MANAGED_IDENTITY:
         return f"{name} signs in with the managed identity of its agents: it holds no secret"
-    if connection.way is Way.FEDERATED and mode is not Mode.REPAIR:
+    if connection.way is Way.FEDERATED and not _goes_on(connection, mode):
         return f"{name} is federated already; if it can't sign in, ask for mode {Mode.REPAIR}"
     if connection.way in _KEYS:
         why, instead = _KEYS[connection.way]
@@ -37,6 +37,14 @@ def nothing_to_do(found: Document, connection: Connection, mode: Mode, tenant: s
         raise PermanentError("not-federated", f"{name} signs in with a secret: there is nothing to repair", instead)
     _require_usable(connection, name, tenant)
     return ""
+
+
+def _goes_on(connection: Connection, mode: Mode) -> bool:
+    """Tell whether a federated one is to be walked: a repair, or one that was converted in place and may not be done.
+
+    A walk that died left it so, or somebody in the portal: every step finds what was done, and does what wasn't.
+    """
+    return mode is Mode.REPAIR or (mode is Mode.IN_PLACE and connection.revert_until is not None)
 
 
 def _require_usable(connection: Connection, name: str, tenant: str) -> None:

@@ -48,6 +48,18 @@ async def test_it_is_converted_and_says_what_it_presents(here: Asking) -> None:
     assert len(here.endpoint().updates) == 1
 
 
+async def test_one_that_was_converted_and_left_is_walked_on(here: Asking) -> None:
+    """By a walk that died, or in the portal: asked again in place it is found converted, and can be reverted still."""
+    new = await convert(here.clients, await here.walk())
+    again = await here.walk(mode=Mode.IN_PLACE)
+    assert again.old
+    assert (again.old.way, again.old.subject) == ("federated", new.subject)
+    assert await convert(here.clients, again) == new
+    assert len(here.endpoint().updates) == 1
+    await revert(here.clients, again)
+    assert scheme(here) == "ServicePrincipal"
+
+
 @pytest.mark.parametrize("refusal", ["checks", "checks-as-the-portal"])
 async def test_a_service_that_wants_trust_first_is_asked_again(here: Asking, refusal: str) -> None:
     """It refuses and leaves the secret, which works on; what it shows is trusted, then it converts."""
