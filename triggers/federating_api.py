@@ -9,6 +9,7 @@ import msgspec
 
 from rekey import operator_requests as requests
 from rekey.clients import clients
+from rekey.model.federation_request import FederationRequest, VendingRequest
 from rekey.settings import settings
 from rekey.starting import DurableClient, is_busy, start_federation, start_vending
 from triggers.answers import CALLER, Answer, answered
@@ -58,13 +59,13 @@ async def _plan(body: bytes, caller: str, client: DurableClient) -> Answer:
 
 
 async def _start(body: bytes, caller: str, client: DurableClient) -> Answer:
-    from rekey.federation import allowed, asked_here, view  # noqa: PLC0415 - azure-core would be a tenth of the app's start
+    from rekey.federation import allowed, view  # noqa: PLC0415 - azure-core would be a tenth of the app's start
 
     payload = requests.read_object(body, _EXPECTED)
     if "filter" in payload:
         return await _start_many(payload, caller, client)
     request = allowed.federation(payload, caller, settings())
-    await asked_here.keep(clients().container(), request)
+    await _put_down(request)
     instance, just_now = await start_federation(client, request)
     _say(instance, request, just_now=just_now)
     return 202, view.started(instance, just_now=just_now)
@@ -81,14 +82,22 @@ async def _start_many(payload: dict[str, Any], caller: str, client: DurableClien
 
 
 async def _vend(body: bytes, caller: str, client: DurableClient) -> Answer:
-    from rekey.federation import allowed, asked_here, view  # noqa: PLC0415 - likewise
+    from rekey.federation import allowed, view  # noqa: PLC0415 - likewise
 
     payload = requests.read_object(body, "an object with organization, project, name, scope and role")
     request = allowed.vending(payload, caller, settings())
-    await asked_here.keep(clients().container(), request)
+    await _put_down(request)
     instance, just_now = await start_vending(client, request)
     _say(instance, request, just_now=just_now)
     return 202, view.started(instance, just_now=just_now)
+
+
+async def _put_down(request: FederationRequest | VendingRequest) -> None:
+    from rekey.federation import asked_here  # noqa: PLC0415 - likewise
+
+    if asked_here.grants_roles(request):
+        await clients().storage_ready()
+        await asked_here.keep(clients().container(), request)
 
 
 def _say(instance: str, request: msgspec.Struct, *, just_now: bool) -> None:

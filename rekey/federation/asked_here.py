@@ -29,14 +29,13 @@ class _Asked(msgspec.Struct, frozen=True):
 
 
 async def keep(container: "ContainerClient", request: FederationRequest | VendingRequest) -> None:
-    """Put down that the API was asked for this now, if it grants roles."""
-    if _grants_roles(request):
-        await write_json(container, _blob(request), _Asked(datetime.now(UTC)), "request")
+    """Put down that the API was asked for this now."""
+    await write_json(container, _blob(request), _Asked(datetime.now(UTC)), "request")
 
 
 async def believed[R: FederationRequest | VendingRequest](container: "ContainerClient", request: R) -> R:
     """Return the request, without the name of who asked if it grants roles and the API wasn't asked for it lately."""
-    if not (_grants_roles(request) and is_named(request.requested_by)):
+    if not (grants_roles(request) and is_named(request.requested_by)):
         return request
     found = await read_json(container, _blob(request), _Asked, "request")
     if found and datetime.now(UTC) - found.at < WITHIN:
@@ -44,7 +43,8 @@ async def believed[R: FederationRequest | VendingRequest](container: "ContainerC
     return replace(request, requested_by="")
 
 
-def _grants_roles(request: FederationRequest | VendingRequest) -> bool:
+def grants_roles(request: FederationRequest | VendingRequest) -> bool:
+    """Tell whether somebody else has to approve it."""
     return isinstance(request, VendingRequest) or request.target is Target.MANAGED_IDENTITY
 
 
