@@ -6,7 +6,7 @@ from typing import Any
 
 from rekey.commands import asking
 from rekey.commands.list_rotations import ABANDONED, NEEDS_YOU, state_of, status_of
-from rekey.commands.show import entries, now
+from rekey.commands.show import entries, needs_somebody, now
 from rekey.operator_client import OperatorClient
 from rekey.terminal import FINDINGS, OK, harmless, moment, table, write
 
@@ -64,14 +64,7 @@ def _show(answer: Any, *, as_json: bool) -> int:
         record = answer["record"]
         for line in (*_about(record), *now(answer["instance"]), *_open_to(answer), *entries(record)):
             write(line)
-    return FINDINGS if _needs_somebody(answer) else OK
-
-
-def _needs_somebody(answer: Any) -> bool:
-    record, instance = answer["record"], answer["instance"]
-    failed = record["result"] == "failed" if record else instance["runtime_status"] in {"Failed", "Terminated"}
-    abandoned = record is not None and record["state"] == "open" and instance is None
-    return failed or abandoned or status_of(instance).get("state") == NEEDS_YOU
+    return FINDINGS if needs_somebody(answer) else OK
 
 
 def _about(record: Any) -> Iterator[str]:

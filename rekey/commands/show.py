@@ -39,10 +39,11 @@ def _show(client: OperatorClient, chosen: argparse.Namespace) -> int:
             *entries(answer["record"]),
         ):
             write(line)
-    return FINDINGS if _needs_somebody(answer) else OK
+    return FINDINGS if needs_somebody(answer) else OK
 
 
-def _needs_somebody(answer: Any) -> bool:
+def needs_somebody(answer: Any) -> bool:
+    """Tell whether somebody has to look at what is shown, a rotation or a federation."""
     record, instance = answer["record"], answer["instance"]
     failed = record["result"] == "failed" if record else instance["runtime_status"] in {"Failed", "Terminated"}
     abandoned = record is not None and record["state"] == "open" and instance is None
