@@ -77,8 +77,11 @@ class Look:
         ]
 
     def out(self) -> list[str]:
-        """Return which of the connections that pipelines look for now can't sign in; the old one goes last."""
-        if self.scenario.mode is Mode.VEND:
+        """Return which of the connections that pipelines look for now can't sign in; the old one goes last.
+
+        Nobody looks for one that is vended yet, and one that is to be repaired doesn't work.
+        """
+        if self.scenario.mode in (Mode.VEND, Mode.REPAIR):
             return []
         wanted = self.scenario.connection if self.scenario.connection in self.connections else None
         name = wanted or self.scenario.replacement
@@ -88,7 +91,7 @@ class Look:
         """Return what isn't as it is to be once no secret is left; nothing is made twice, and nothing forgotten."""
         scenario, made = self.scenario, self._made()
         expected = {scenario.connection} if scenario.mode is not Mode.SIDE_BY_SIDE else set()
-        expected |= {made} if scenario.mode is not Mode.IN_PLACE else set()
+        expected |= {made}
         wrong = []
         if set(self.connections) != expected:
             wrong.append(f"connections: {sorted(self.connections)}, expected {sorted(expected)}")
@@ -99,7 +102,7 @@ class Look:
         return wrong + self._roles() + self._more() + (self._guards(made) if made in self.connections else [])
 
     def _made(self) -> str:
-        return self.scenario.connection if self.scenario.mode is Mode.IN_PLACE else self.scenario.replacement
+        return self.scenario.connection if self.scenario.stays else self.scenario.replacement
 
     def _guards(self, name: str) -> list[str]:
         """Return what of a connection's guards isn't as the old one's were: one check and one pipeline, or none."""

@@ -25,6 +25,7 @@ _ASSIGNING = "Microsoft.Authorization/roleAssignments"
 WAYS: dict[str, dict[str, Any]] = {
     "in place": {"mode": Mode.IN_PLACE},
     "in place, refused first": {"mode": Mode.IN_PLACE, "announces": False, "conversion": "checks"},
+    "repair": {"mode": Mode.REPAIR},
     "side by side": {"mode": Mode.SIDE_BY_SIDE},
     "side by side, another identity": {"mode": Mode.SIDE_BY_SIDE, "target": Target.MANAGED_IDENTITY},
     "vend": {"mode": Mode.VEND},
@@ -65,6 +66,11 @@ class FederationScenario(Scenario):
         return self.mode in (Mode.SIDE_BY_SIDE, Mode.VEND)
 
     @property
+    def stays(self) -> bool:
+        """Tell whether it is the same connection afterwards."""
+        return self.mode in (Mode.IN_PLACE, Mode.REPAIR)
+
+    @property
     def replacement(self) -> str:
         """The name of the connection that is made; side by side it comes to be in the old one's place."""
         return self.vended if self.mode is Mode.VEND else f"{self.connection}-federated"
@@ -99,6 +105,7 @@ class FederationScenario(Scenario):
     @override
     def people_and_machines(self) -> dict[str, Any]:
         """Return the seed document of everything but the secret."""
+        drifted = {"scheme": "WorkloadIdentityFederation", "federated_credential": "wrong-case"}
         project = {
             "pipelines": {"deploy": {"uses": [{"endpoint": self.connection}]}},
             "endpoints": {
@@ -106,6 +113,7 @@ class FederationScenario(Scenario):
                     "announces": self.announces and self.mode is Mode.IN_PLACE,
                     "pipelines": ["deploy"],
                     "checks": [{"type": "ExclusiveLock"}],
+                    **(drifted if self.mode is Mode.REPAIR else {}),
                 }
             },
         }

@@ -30,6 +30,7 @@ _NEW = ("tell", "make the connection", "prove", "copy a check", "copy the permis
 FORWARD: dict[str, tuple[str, ...]] = {
     "in place": ("tell", "trust, in Entra", "convert", "prove"),
     "in place, refused first": ("convert", "trust, in Entra", "convert again", "prove"),
+    "repair": ("tell", "trust, in Entra", "prove"),
     "side by side": (*_NEW, "trust, in Entra"),
     "side by side, another identity": (*_NEW, "trust, on an identity", "grant the role"),
     "vend": (

@@ -20,6 +20,7 @@ from tests.faults.federation_writes import BACK, CHANGES, FORWARD, UNDONE
 TOLD = {
     "in place": ["starting", "converted", "done"],
     "in place, refused first": ["starting", "converted", "done"],
+    "repair": ["starting", "done"],
     "side by side": ["starting", "replaced", "done"],
     "side by side, another identity": ["needs approval", "starting", "replaced", "done"],
     "vend": ["needs approval", "starting", "done"],
@@ -144,7 +145,7 @@ async def test_a_change_that_nobody_heard_of_is_made_once(begin: Begin, way: str
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("way", ["in place, refused first", "side by side"])
+@pytest.mark.parametrize("way", ["in place, refused first", "repair", "side by side"])
 async def test_every_result_is_lost_once_every_way(begin: Begin, way: str) -> None:
     """The same, the other ways."""
     await check_done(await begin(way, loses_results=True), way)
