@@ -129,10 +129,7 @@ async def test_the_other_app_replaces_and_never_converts(durable: FakeDurable, m
 async def test_a_connection_is_vended_by_the_other_app_alone(
     durable: FakeDurable, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An app that rotates says which one does; a nameless caller is refused; a twin is part of the request.
-
-    Who asked is put down, for the walk to believe.
-    """
+    """An app that rotates says which one does, a nameless caller is refused, and who asked for it is put down."""
     app(monkeypatch)
     status, answer = await ask(durable, "post_vending", VEND)
     assert (status, answer["error"]["code"], durable.started) == (409, "not-vending", {})
