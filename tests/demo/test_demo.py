@@ -71,7 +71,7 @@ def test_company_that_is_not_as_it_should_be_fails(demo: Starts) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to see what runs")
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.exhaustive)])
 def test_interrupted_run_leaves_nothing_running(how: signal.Signals, demo: Starts) -> None:
     """Ctrl-C or SIGTERM in the middle stops all that was started and is not taken for success."""
     run = demo("--json")

@@ -1,7 +1,7 @@
 """There is a demo of every kind, and each ends well.
 
-A whole demo takes as long as a dozen other tests, so that the suite has only those of the two credential kinds (the
-other one is in test_demo.py); consumers have whole rotations of their own beside their tests. `make demos` runs all.
+A whole demo takes as long as a dozen other tests, so that the suite has only the one in test_demo.py; kinds have whole
+rotations of their own beside their tests. `make demos` runs all.
 """
 
 from typing import Any
@@ -14,8 +14,7 @@ from rekey.registry import CONSUMER_KINDS, CREDENTIAL_KINDS
 from rekey.settings import Settings, read
 from tests.demo.run import Starts, in_order
 
-IN_THE_SUITE = "storage-account-key"
-MARKED = [kind if kind == IN_THE_SUITE else pytest.param(kind, marks=pytest.mark.demos) for kind in sorted(COMPANIES)]
+MARKED = [pytest.param(kind, marks=pytest.mark.demos) for kind in sorted(COMPANIES)]
 DESCRIPTION: dict[str, Any] = {
     "urls": {name: f"https://{name}.localhost:1" for name in ("entra", "graph", "management", "azuredevops")}
     | {"azuredevops_release": "https://vsrm.localhost:1"},

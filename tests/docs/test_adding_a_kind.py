@@ -58,6 +58,7 @@ def passed(said: str) -> int:
     return int(found[1]) if found else 0
 
 
+@pytest.mark.exhaustive
 def test_the_app_rotates_the_kinds_of_the_page(project: Path, tmp_path: Path) -> None:
     """Started by an event, the app as it is takes toy key and toy shelf from the first step to the last."""
     done = run(project, "tests.docs.rotating_toys", str(tmp_path))

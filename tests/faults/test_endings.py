@@ -47,6 +47,7 @@ def _end_on_record(rotating: Rotating) -> tuple[str, str]:
     return found.state, found.result
 
 
+@pytest.mark.exhaustive
 def test_publication_that_is_forbidden_is_undone(company: Begin) -> None:
     """Without the right to write the vault nothing is published: password and staged value go, the owners are told."""
     rotating = company()
@@ -86,6 +87,7 @@ def test_password_that_is_refused_for_good_is_undone(company: Begin) -> None:
     assert _end_on_record(rotating) == ("closed", "failed")
 
 
+@pytest.mark.exhaustive
 def test_somebody_elses_version_stays(company: Begin) -> None:
     """A version that somebody sets during the rotation stays the newest; the rotation undoes its own and says so."""
     rotating = company()

@@ -81,6 +81,7 @@ def test_kill_between_the_answer_of_add_password_and_the_staging_write(company: 
     _killed_at_request(company(), "stage, asking how to sign in", "before")
 
 
+@pytest.mark.exhaustive
 def test_kill_at_some_request(company: Begin, chance: random.Random) -> None:
     """A kill while one of the requests that publish and retire is under way leaves no trace."""
     wanted = ("publish", "read back", "delete the staged value", "purge the staged value", "remove the old password")

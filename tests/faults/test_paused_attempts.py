@@ -72,6 +72,7 @@ def test_late_staging_write_while_the_staged_value_is_destroyed(company: Begin, 
     check_done(rotating)
 
 
+@pytest.mark.exhaustive
 def test_late_staging_writes_swap_nothing_and_leave_nothing(company: Begin) -> None:
     """A value that an overtaken attempt stages is not what gets published, and one staged after that is destroyed."""
     rotating = company(environment=SOON)
