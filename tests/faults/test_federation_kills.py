@@ -131,7 +131,10 @@ def killed_at_request(federating: Federating, way: str, purpose: str) -> None:
     request = CHANGES[purpose]
     held = federating.hold(request.service, method=request.method, path=request.path, skip=request.skip, when="after")
     first_of_all = way in APPROVED and purpose == "tell"
-    _ = federating.begin() if first_of_all else begun(federating, way)
+    if first_of_all:
+        federating.begin()
+    else:
+        begun(federating, way)
     wait_until(
         lambda: held.holds() or federating.status().get("runtimeStatus") in ENDED, f"{purpose} is held", timeout=120
     )
