@@ -11,6 +11,7 @@ import msgspec
 from rekey.connections import document
 from rekey.connections.found import Connection
 from rekey.errors import NotYetError
+from rekey.secret_value import SecretValue
 from rekey.settings import GUID
 
 FEDERATED, SECRET = "WorkloadIdentityFederation", "ServicePrincipal"
@@ -66,6 +67,17 @@ def converted(found: Document, scheme: str) -> Document:
     """Return the document that asks for another scheme. A deadline can't be told: the service refuses it."""
     data = {name: value for name, value in (found.get("data") or {}).items() if name.lower() != _DEADLINE}
     return {**found, "data": data, "authorization": {**(found.get("authorization") or {}), "scheme": scheme}}
+
+
+def with_key(found: Document, value: SecretValue) -> Document:
+    """Return the connection as one that signs in with an application's key: for the body of one request, never kept."""
+    given = (found.get("authorization") or {}).get("parameters") or {}
+    kept = {name: one for name, one in given.items() if name.lower() in {"tenantid", "serviceprincipalid", "scope"}}
+    parameters = {**kept, "authenticationType": "spnKey", "serviceprincipalkey": value.reveal()}
+    data = {
+        name: one for name, one in (found.get("data") or {}).items() if name.lower() not in {_DEADLINE, "identitytype"}
+    }
+    return {**found, "data": data, "authorization": {"scheme": SECRET, "parameters": parameters}}
 
 
 def beside(found: Document, name: str, label: str, client_id: str, places: tuple[ProjectRef, ...]) -> Document:

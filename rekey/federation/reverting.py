@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 
 from rekey.clients import Clients
-from rekey.connections.found import Connection, Way
+from rekey.connections.found import Way
 from rekey.errors import NotYetError, PermanentError
-from rekey.federation.document import SECRET, Document, converted, projects
+from rekey.federation.document import SECRET, Document, converted, projects, read
+from rekey.federation.key_back import give_back
 from rekey.federation.organization import Organization, label, old_of, place
 from rekey.federation.quoting import quoted
 from rekey.leases import leased
@@ -31,31 +32,43 @@ async def revert(clients: Clients, federation: Federation) -> Proven:
 
 
 async def _converted_back(clients: Clients, organization: Organization, old: Old) -> Proven:
-    name = quoted(old.name)
+    name, kept = quoted(old.name), ""
     async with leased(clients.container(), old.id):
         document, found = await organization.there(old.owner_project, old.id, name)
         if found.way is Way.FEDERATED:
-            await _convert_back(organization, document, found, old)
+            kept = await _convert_back(clients, organization, document, old)
             _, found = await organization.there(old.owner_project, old.id, name)
     if found.way is not Way.SECRET:
         raise PermanentError("not-reverted", f"{name} signs in by {found.way}, by a secret before", _BY_HAND)
     await organization.signs_in(old.owner_project, old.id, name)
-    return Proven(proof=f"{name} signs in with its secret as before (TestConnection)")
+    which = f" of {kept}" if kept else ""
+    return Proven(proof=f"{name} signs in with its secret{which} as before (TestConnection)")
 
 
-async def _convert_back(organization: Organization, document: Document, found: Connection, old: Old) -> None:
-    """Whether it is too late the service decides, by its own clock."""
+async def _convert_back(clients: Clients, organization: Organization, document: Document, old: Old) -> str:
+    """Convert it back, or else give it the key that a vault has; return which one that was, "" if Azure DevOps had it.
+
+    Whether it is too late the service decides, by its own clock.
+    """
     try:
         await organization.endpoints.convert(old.owner_project, converted(document, SECRET))
     except PermanentError as error:
         if error.code != "refused":
             raise
-        until = found.revert_until
-        over = until is None or until <= datetime.now(UTC)
-        when = f"it could be until {until:%Y-%m-%d %H:%M} UTC" if until else "it says no date until when it can be"
-        why = f": {when}" if over else ""
-        said = f"Azure DevOps refused to convert {quoted(old.name)} back to its secret{why}"
-        raise PermanentError("not-reverted", said, _BY_HAND) from None
+    else:
+        return ""
+    kept = await give_back(clients, organization, document, old)
+    if not kept:
+        raise _not_reverted(read(organization.name, old.owner_project, document).revert_until, old)
+    return kept
+
+
+def _not_reverted(until: datetime | None, old: Old) -> PermanentError:
+    over = until is None or until <= datetime.now(UTC)
+    when = f"it could be until {until:%Y-%m-%d %H:%M} UTC" if until else "it says no date until when it can be"
+    why = f": {when}" if over else ""
+    said = f"Azure DevOps refused to convert {quoted(old.name)} back to its secret{why}, and no vault has its key"
+    return PermanentError("not-reverted", said, _BY_HAND)
 
 
 async def _deleted(clients: Clients, organization: Organization, federation: Federation) -> Proven:

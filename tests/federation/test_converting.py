@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -185,10 +186,26 @@ async def test_a_secret_that_works_no_more_is_not_as_before(here: Asking) -> Non
         await revert(here.clients, walk)
 
 
+async def test_what_azure_devops_does_not_convert_back_gets_its_key_from_the_vault(here: Asking) -> None:
+    """The managed secret's newest version works until the soak is over: it is written back, and signs in."""
+    walk = await here.walk()
+    walk = walk.but(new=await convert(here.clients, walk))
+    await here.behave(reverts="automatic")
+    done = await revert(here.clients, walk)
+    scenario = here.company.scenario
+    assert f"its secret of {scenario.vault}/{scenario.secret}" in done.proof
+    assert scheme(here) == "ServicePrincipal"
+    assert "revertSchemeDeadline" not in here.endpoint().document["data"]
+    assert (await here.signs_in())[0]
+    assert (await revert(here.clients, walk)).proof.endswith("as before (TestConnection)")
+
+
 @pytest.mark.parametrize("late", [True, False])
 async def test_what_cannot_be_converted_back_says_what_to_do(here: Asking, *, late: bool) -> None:
-    """After seven days, or of a connection that was made by hand where the service reverts only its own."""
+    """After seven days, or of one that was made by hand; a secret of another application isn't its key."""
+    scenario, azure = here.company.scenario, here.company.azure
     walk = await here.walk()
+    await azure.seed(scenario.managed_secret(str(uuid4()), azure.cloud.url("azuredevops")))
     walk = walk.but(new=await convert(here.clients, walk))
     if late:
         here.endpoint().document["data"]["revertSchemeDeadline"] = "2026-01-01T00:00:00.0000000Z"
