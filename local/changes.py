@@ -9,6 +9,10 @@ from local.onlooker import IDENTITY
 from local.scenario import Scenario
 
 
+ONLOOKER = (f"entra/identities/{IDENTITY}/", f"arm/.*/userAssignedIdentities/{IDENTITY}/")
+"""Who looks at what came of it may have come meanwhile, too."""
+
+
 def unexpected(scenario: Scenario, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """Return the paths of everything that changed between two states and isn't the rotation's to change."""
     return beyond(_rotation_may_change(scenario, Company.of(before)), before, after)
@@ -36,7 +40,7 @@ def _rotation_may_change(scenario: Scenario, before: Company) -> Iterator[str]:
     yield from scenario.credential.may_change(before)
     for consumer in scenario.consumers:
         yield from consumer.may_change()
-    yield f"entra/identities/{IDENTITY}/"
+    yield from ONLOOKER
     yield "email/outbox/|eventgrid/(events|deliveries)/"
 
 

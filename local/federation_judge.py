@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.answer import Answer
-from local.changes import beyond
+from local.changes import ONLOOKER, beyond
 from local.company import Application, Company, Endpoint
 from local.federation_scenario import FederationScenario
 from local.judge import Check
 from local.leaks import Leak
-from local.onlooker import IDENTITY
 from rekey.federation.records import CLOSED, FederationRecord
 from rekey.model.rotation import NOTHING_LEFT
 
@@ -134,7 +133,7 @@ def _may_change(scenario: FederationScenario) -> Iterator[str]:
     yield f"{project}/pipelines/{re.escape(scenario.pipeline)}/runs/"
     yield f"entra/applications/{re.escape(scenario.application)}/(passwords/0/removed$|federated_credentials/)"
     yield f"keyvault/vaults/{scenario.vault}/secrets/{scenario.secret}/versions/0/(reads/|updated$)"
-    yield f"entra/identities/{IDENTITY}/"
+    yield from ONLOOKER
     yield "email/outbox/"
 
 
