@@ -8,7 +8,6 @@ from local.company import Company
 from local.onlooker import IDENTITY
 from local.scenario import Scenario
 
-
 ONLOOKER = (f"entra/identities/{IDENTITY}/", f"arm/.*/userAssignedIdentities/{IDENTITY}/")
 """Who looks at what came of it may have come meanwhile, too."""
 
