@@ -154,11 +154,10 @@ def project_of(vending: Company, state: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def has_role(state: dict[str, Any], identity: dict[str, Any]) -> bool:
-    """Tell whether a managed identity has the role for the shop."""
-    wanted = (identity["object_id"], ROLE, SHOP)
+def roles(state: dict[str, Any], identity: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the roles of a managed identity, each with what it is for."""
     held = state["arm"]["Microsoft.Authorization"].values()
-    return wanted in [(one["object_id"], one["role"], one["scope"]) for one in held]
+    return [(one["role"], one["scope"]) for one in held if one["object_id"] == identity["object_id"]]
 
 
 def presented(endpoint: dict[str, Any]) -> list[tuple[str, str]]:
@@ -191,27 +190,29 @@ def test_side_by_side_another_connection_takes_its_place(vending: Company) -> No
     )
     guards = [(check["type"]["name"], check["resource"]["id"]) for check in project["checks"].values()]
     assert guards == [("ExclusiveLock", new["id"])]
-    assert (trusted(identity), has_role(after, identity)) == (presented(new), True)
+    assert (trusted(identity), roles(after, identity)) == (presented(new), [(ROLE, SHOP)])
     mine = "azuredevops/.*/(endpoints|checks)/|email/outbox/|arm/Microsoft.Authorization/"
     assert beyond((mine, f"entra/identities/{scenario.deployer}/federated_credentials/"), before, after) == []
     assert told(vending, scenario.connection) == ["needs approval", "starting", "replaced", "done"]
 
 
-def test_a_vended_connection_never_has_a_secret(vending: Company) -> None:
-    """From a request to a connection with an identity and a role of its own, which no pipeline may use yet; no leak."""
+def test_a_vended_connection_never_has_a_secret_nor_has_its_twin(vending: Company) -> None:
+    """One request makes two, each with identity and role of its own, for no pipeline yet; the twin may only read."""
     scenario = vending.scenario
     assert isinstance(scenario, FederationScenario)
-    wanted = replace(scenario, mode=Mode.VEND)
+    wanted = replace(scenario, mode=Mode.VEND, twin=True)
     before = vending.stack.control.state()
     ended = vending.finished(asked_for(vending, "vend", wanted))
     assert (ended["runtimeStatus"], ended["output"]["result"]) == ("Completed", "done")
     after = vending.stack.control.state()
-    new = project_of(vending, after)["endpoints"][wanted.vended]
-    (made,) = after["entra"]["identities"].keys() - before["entra"]["identities"].keys()
-    identity = after["entra"]["identities"][made]
-    parameters = new["document"]["authorization"]["parameters"]
-    assert (parameters["serviceprincipalid"], new["secrets"], new["permitted"]) == (identity["client_id"], {}, {})
-    assert (trusted(identity), has_role(after, identity)) == (presented(new), True)
-    mine = f"azuredevops/.*/endpoints/{wanted.vended}/|email/outbox/|arm/Microsoft.(Authorization|ManagedIdentity)/"
-    assert beyond((mine, f"entra/identities/{made}/"), before, after) == []
+    made = after["entra"]["identities"].keys() - before["entra"]["identities"].keys()
+    by_client = {one["client_id"]: one for name, one in after["entra"]["identities"].items() if name in made}
+    for name, role in ((wanted.vended, ROLE), (f"{wanted.vended}-readonly", "Reader")):
+        new = project_of(vending, after)["endpoints"][name]
+        identity = by_client.pop(new["document"]["authorization"]["parameters"]["serviceprincipalid"])
+        assert (new["secrets"], new["permitted"]) == ({}, {})
+        assert (trusted(identity), roles(after, identity)) == (presented(new), [(role, SHOP)])
+    assert by_client == {}
+    mine = f"azuredevops/.*/endpoints/{wanted.vended}|email/outbox/|arm/Microsoft.(Authorization|ManagedIdentity)/"
+    assert beyond((mine, f"entra/identities/({'|'.join(made)})/"), before, after) == []
     assert scan(sinks(vending.stack), secrets_of(vending.stack)) == []

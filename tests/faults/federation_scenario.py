@@ -21,6 +21,8 @@ SHOP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop"
 VENDED = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/vended"
 """Where managed identities are made."""
 ROLE = "Website Contributor"
+GRANTED = (ROLE, "Reader")
+"""What may be granted."""
 _ASSIGNING = "Microsoft.Authorization/roleAssignments"
 WAYS: dict[str, dict[str, Any]] = {
     "in place": {"mode": Mode.IN_PLACE},
@@ -57,6 +59,8 @@ class FederationScenario(Scenario):
     announces: bool = True
     conversion: str = "at-once"
     soak: str = "P7D"
+    twin: bool = False
+    """Whether what is vended comes with one that may only read."""
     deployer: str = field(default_factory=lambda: new_name("deployer"))
     vended: str = field(default_factory=lambda: new_name("vended"))
 
@@ -96,7 +100,7 @@ class FederationScenario(Scenario):
         """What is asked for, as the orchestrator's input."""
         asked = {"organization": self.organization, "project": self.project, "requested_by": ASKED_BY}
         if self.mode is Mode.VEND:
-            return {**asked, "name": self.vended, "scope": SHOP, "role": ROLE}
+            return {**asked, "name": self.vended, "scope": SHOP, "role": ROLE, "twin": self.twin}
         asked |= {"connection": self.connection, "mode": self.mode, "soak": self.soak}
         if self.target is Target.MANAGED_IDENTITY:
             asked |= {"target": self.target, "identity": self.identity_id}
@@ -142,11 +146,19 @@ class FederationScenario(Scenario):
         base = super().settings(description, identity, client_id, storage)
         if not self.vends:
             return base | {"REKEY_FEDERATION": f"{Mode.REPAIR},{Mode.IN_PLACE}"}
-        vending = {"roles": [id_of(ROLE)], "scopes": [SHOP], "identities": VENDED, "location": "westeurope"}
+        vending = {
+            "roles": [id_of(one) for one in GRANTED],
+            "scopes": [SHOP],
+            "identities": VENDED,
+            "location": "westeurope",
+        }
         return base | {"REKEY_DUTY": Duty.VENDING, "REKEY_VENDING": json.dumps(vending)}
 
     def _own_roles(self) -> list[dict[str, Any]]:
-        limited = {"role": "Role Based Access Control Administrator", "condition": _limited(id_of(ROLE))}
+        limited = {
+            "role": "Role Based Access Control Administrator",
+            "condition": _limited(", ".join(map(id_of, GRANTED))),
+        }
         return [
             {"identity": "rekey", "scope": f"/subscriptions/{SUBSCRIPTION}", **limited},
             {"identity": "rekey", "scope": VENDED, "role": "Managed Identity Contributor"},
