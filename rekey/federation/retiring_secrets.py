@@ -6,7 +6,6 @@ disabled. Whatever else the application has was made by others, and stays until 
 
 from rekey import inspection, names, nothing_left
 from rekey.clients import Clients
-from rekey.connections.found import Way
 from rekey.errors import NotYetError, PermanentError
 from rekey.federation.users import APPLICATION, Users, as_rotation
 from rekey.inventory import Item
@@ -27,7 +26,7 @@ async def retire(clients: Clients, federation: Federation) -> SecretsRetired:
     NotYetError while a rotation of one of them is under way, or something that has to be known can't be asked.
     """
     old = federation.old
-    if old is None or federation.mode not in _OF_A_PASSWORD or old.way != Way.SECRET:
+    if old is None or federation.mode not in _OF_A_PASSWORD:
         return SecretsRetired()
     users = await Users.of(clients, federation, old)
     retiring = Retiring(clients, federation, old, users)

@@ -15,6 +15,7 @@ from rekey.connections.found import Way
 from rekey.connections.report import Report, Row
 from rekey.connections.reports import Reports
 from rekey.errors import NotYetError, PermanentError
+from rekey.federation.converting import convert
 from rekey.federation.document import beside, projects
 from rekey.federation.records import FederationRecord, FederationRecords
 from rekey.federation.retiring_secrets import retire
@@ -83,6 +84,18 @@ async def test_last_password_goes_and_the_vault_keeps_its_value(asking: Asking) 
     assert await nothing_left.is_gone(asking.clients.container(), scenario.vault, scenario.secret, key)
     again = await retire_secrets_step(encode(walk))
     assert (again["outcome"], again["value"]["removed"]) == ("ok", (key_of(rotation),))
+
+
+async def test_walk_that_goes_on_from_a_converted_connection_removes_the_password(asking: Asking) -> None:
+    """A walk that died left connection and password; the one that is asked for again finds both, and removes it."""
+    (by_hand,) = live(asking)
+    rotation = await rotated(asking)
+    await convert(asking.clients, await asking.walk())
+    again = await asking.walk()
+    assert again.old
+    assert again.old.way == Way.FEDERATED
+    assert (await retire(asking.clients, again)).removed == (key_of(rotation),)
+    assert live(asking) == {by_hand}
 
 
 async def test_password_that_somebody_may_need_stays(asking: Asking) -> None:
