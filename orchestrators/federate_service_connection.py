@@ -12,17 +12,16 @@ from durabletask.task import OrchestrationContext
 
 from orchestrators.attempts import StepFailed, Steps
 from orchestrators.clock import now
-from orchestrators.federation_course import Course, FederationFailed
-from orchestrators.federation_steps import GIVES_UP, LOOKS_AGAIN, FederationSteps
-from orchestrators.federation_telling import FederationTeller
+from orchestrators.federation_course import Course, FederationFailed, walks
+from orchestrators.federation_steps import GIVES_UP, LOOKS_AGAIN
 from orchestrators.forwarding import federation_forwarded
 from rekey import names
 from rekey.model import decode
 from rekey.model.federation import (
+    STILL_USED,
     Checked,
     Copied,
     FederationQuestion,
-    FederationReading,
     FederationRequest,
     Granted,
     Identity,
@@ -44,17 +43,11 @@ TRUST_SPREADS = timedelta(minutes=10)
 https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations
 """
 
-SPARE = timedelta(hours=12)
-"""How long before Azure DevOps' own deadline the soak ends, so that there is time to go back."""
-
 LONGEST_SOAK = 4
 """Times the soak that was asked for: how long the old connection stays for those who still use it, untold."""
 
 MOST_LOOKS = 3
 """How often it is looked anew because something ran just before the old connection was to go."""
-
-STILL_USED = "still-used"
-"""The code of what waits for pipelines to leave the old connection."""
 
 
 @blueprint.orchestration_trigger(context_name="context", orchestration=names.FEDERATE_SERVICE_CONNECTION)
@@ -75,17 +68,9 @@ def _parsed(payload: Any) -> FederationRequest:
 
 
 def _read_and_walk(ctx: OrchestrationContext, request: FederationRequest, id_: str) -> Steps[Any]:
-    tell = FederationTeller(ctx)
-    steps = FederationSteps(ctx, id_, tell)
     question = FederationQuestion(request=request, id=id_, instance=ctx.instance_id, started=now(ctx))
-    try:
-        reading = decode((yield from steps.once(names.READ_CONNECTION, question)), FederationReading)
-    except StepFailed as failure:
-        yield from tell.unread(id_, _asked(request), failure)
-        steps.at(names.READ_CONNECTION, "failed")
-        raise FederationFailed(str(failure)) from None
+    reading = yield from walks(ctx, names.READ_CONNECTION, question, _asked(request))
     if not reading.federations:
-        steps.at(names.READ_CONNECTION, "nothing-to-do")
         return {"result": "nothing-to-do", "reason": reading.nothing_to_do}
     return (yield from Federate(ctx, reading.federations[0]).run())
 
@@ -182,11 +167,8 @@ class Federate(Course):
         yield from self.retire_secrets()
 
     def soak_until(self) -> datetime:
-        """Return how long the way back stays open: in place it ends before Azure DevOps' own deadline."""
-        until = self.walk.soak.after(now(self.ctx))
-        new = self.walk.new
-        in_place = self.walk.mode is Mode.IN_PLACE
-        return min(until, new.revert_until - SPARE) if in_place and new and new.revert_until else until
+        """Return how long the way back stays open."""
+        return self.walk.soak_ends(now(self.ctx), self.walk.new.revert_until if self.walk.new else None)
 
     def retire_old(self) -> Steps[None]:
         """Delete the old connection once nothing has run through it for as long as the soak."""

@@ -15,8 +15,17 @@ from orchestrators.federation_steps import FederationSteps, Reverting
 from orchestrators.federation_telling import FederationTeller
 from rekey import names
 from rekey.model import decode
-from rekey.model.federation import Federation, Mode, New, Proven, Trust
-from rekey.model.federation_news import Stage
+from rekey.model.federation import (
+    Federation,
+    FederationQuestion,
+    FederationReading,
+    Mode,
+    New,
+    Proven,
+    Trust,
+    VendingQuestion,
+)
+from rekey.model.federation_news import FederationNews, Stage
 
 APPROVED_WITHIN = timedelta(days=30)
 """How long it waits for an approval."""
@@ -27,6 +36,23 @@ PROVEN_WITHIN = timedelta(minutes=45)
 
 class FederationFailed(Exception):  # noqa: N818 - it says how the federation ended
     """Ends the instance as `Failed`, with what went wrong as its output."""
+
+
+def walks(
+    ctx: OrchestrationContext, step: str, question: FederationQuestion | VendingQuestion, asked: FederationNews
+) -> Steps[FederationReading]:
+    """Return the walks that `step` makes of what is asked for, or why there is none; a failure is told, and ends it."""
+    tell = FederationTeller(ctx)
+    steps = FederationSteps(ctx, question.id, tell)
+    try:
+        reading = decode((yield from steps.once(step, question)), FederationReading)
+    except StepFailed as failure:
+        yield from tell.unread(question.id, asked, failure)
+        steps.at(step, "failed")
+        raise FederationFailed(str(failure)) from None
+    if not reading.federations:
+        steps.at(step, "nothing-to-do")
+    return reading
 
 
 class Course:

@@ -7,7 +7,7 @@ from orchestrators.attempts import StepFailed, Steps
 from orchestrators.clock import now
 from orchestrators.sending import Sender, of_failure
 from rekey.model import Notice, NoticeKind, Telling
-from rekey.model.federation import Federation, Mode, Runs
+from rekey.model.federation import STILL_USED, Federation, Mode, Runs
 from rekey.model.federation_news import MOST_PIPELINES, FederationNews, Stage
 
 LISTED = frozenset({Stage.APPROVE, Stage.STARTING, Stage.CONVERTED, Stage.STILL_USED})
@@ -30,7 +30,7 @@ class FederationTeller(Sender):
 
     def still_used(self, walk: Federation, runs: Runs, until: datetime) -> Steps[None]:
         """Say which pipelines still run through the old connection."""
-        words = {"code": "still-used", "message": "; ".join(runs.by) or "a pipeline whose name isn't known"}
+        words = {"code": STILL_USED, "message": "; ".join(runs.by) or "a pipeline whose name isn't known"}
         yield from self._tell(walk, Stage.STILL_USED, words, {"soak_until": until, "revertible": True})
 
     def failed(self, walk: Federation, failure: StepFailed, **news: Any) -> Steps[None]:

@@ -3,6 +3,7 @@
 With a twin it is two walks, one after the other: the second may only read, and is approved together with the first.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import azure.durable_functions as df
@@ -10,15 +11,12 @@ from durabletask.task import OrchestrationContext
 
 from orchestrators.attempts import StepFailed, Steps
 from orchestrators.clock import now
-from orchestrators.federation_course import Course, FederationFailed
-from orchestrators.federation_steps import FederationSteps
-from orchestrators.federation_telling import FederationTeller
+from orchestrators.federation_course import Course, FederationFailed, walks
 from orchestrators.forwarding import vending_forwarded
 from rekey import names
 from rekey.model import decode
 from rekey.model.federation import (
     Federation,
-    FederationReading,
     Granted,
     Identity,
     Mode,
@@ -48,17 +46,9 @@ def _parsed(payload: Any) -> VendingRequest:
 
 
 def _check_and_walk(ctx: OrchestrationContext, request: VendingRequest, id_: str, twin_id: str) -> Steps[Any]:
-    tell = FederationTeller(ctx)
-    steps = FederationSteps(ctx, id_, tell)
     question = VendingQuestion(request=request, id=id_, twin_id=twin_id, instance=ctx.instance_id, started=now(ctx))
-    try:
-        reading = decode((yield from steps.once(names.CHECK_VENDING, question)), FederationReading)
-    except StepFailed as failure:
-        yield from tell.unread(id_, _asked(request), failure)
-        steps.at(names.CHECK_VENDING, "failed")
-        raise FederationFailed(str(failure)) from None
+    reading = yield from walks(ctx, names.CHECK_VENDING, question, _asked(request))
     if not reading.federations:
-        steps.at(names.CHECK_VENDING, "nothing-to-do")
         return {"result": "nothing-to-do", "reason": reading.nothing_to_do}
     first, *twins = reading.federations
     ended = yield from Vend(ctx, first, twins).run()
@@ -83,9 +73,7 @@ def _asked(request: VendingRequest) -> FederationNews:
 class Vend(Course):
     """One connection that is made; `twins` are those that are approved with it."""
 
-    def __init__(
-        self, ctx: OrchestrationContext, walk: Federation, twins: tuple[Federation, ...] | list[Federation] = ()
-    ) -> None:
+    def __init__(self, ctx: OrchestrationContext, walk: Federation, twins: Sequence[Federation] = ()) -> None:
         super().__init__(ctx, walk)
         self.twins = twins
 

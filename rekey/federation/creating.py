@@ -10,7 +10,7 @@ from rekey import names
 from rekey.clients import Clients
 from rekey.connections.found import Connection
 from rekey.errors import NotYetError, PermanentError, UnclearError
-from rekey.federation.document import Document, beside, projects, read
+from rekey.federation.document import Document, beside, named, projects, read
 from rekey.federation.organization import Organization, label, place
 from rekey.federation.quoting import quoted
 from rekey.federation.records import FederationRecords
@@ -70,8 +70,7 @@ async def _ask(clients: Clients, federation: Federation) -> None:
 
 async def _require_free(organization: Organization, federation: Federation) -> None:
     name = federation.new_name
-    listed = await organization.endpoints.documents(place(federation))
-    if any(str(one.get("name", "")).lower() == name.lower() for one in listed):
+    if named(await organization.endpoints.documents(place(federation)), name):
         raise PermanentError(
             "name-taken",
             f"the project has a connection {quoted(name)} already, which this walk didn't make",

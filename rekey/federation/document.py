@@ -3,7 +3,7 @@
 A document is what Azure DevOps answers: it may have fields that nobody here knows, and they are written back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -43,6 +43,11 @@ def read(organization: str, project: str, found: Document) -> Connection:
     if not GUID.fullmatch(connection.id):
         raise _unreadable(organization)
     return connection
+
+
+def named(listed: Iterable[Document], name: str) -> Document | None:
+    """Return the connection of that name, in any case; None if there is none."""
+    return next((one for one in listed if str(one.get("name", "")).lower() == name.lower()), None)
 
 
 def is_azurerm(found: Document) -> bool:

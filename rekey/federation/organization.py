@@ -42,17 +42,16 @@ class Organization:
             raise PermanentError("no-connection", f"{name} is gone, or the app's identity can't see it any more", GRANT)
         return found
 
-    async def is_gone(self, project_id: str, endpoint_id: str, name: str) -> bool:
-        """Tell whether a connection was deleted; PermanentError if that can't be told from one that isn't shown.
+    async def unless_gone(self, project_id: str, endpoint_id: str, name: str) -> tuple[Document, Connection] | None:
+        """Return a connection, None if it was deleted; PermanentError if that can't be told from one that isn't shown.
 
         Azure DevOps answers for both alike: whoever has the project's rights still would see it if it were there.
         """
-        if await self.connection(project_id, endpoint_id) is not None:
-            return False
-        if not await self.endpoints.may_administer(project_id, endpoint_id):
+        found = await self.connection(project_id, endpoint_id)
+        if found is None and not await self.endpoints.may_administer(project_id, endpoint_id):
             said = f"{name} is deleted, or the app's identity may not see it any more: nobody can tell"
             raise PermanentError("not-seen", said, GRANT)
-        return True
+        return found
 
     async def project(self, name: str, connection: str) -> ProjectRef:
         """Return a project that a connection of that name is to be in; PermanentError if it can't be seen."""

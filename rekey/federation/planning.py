@@ -30,8 +30,6 @@ from rekey.plan_steps import PlannedStep
 
 REVERTIBLE = timedelta(days=7)
 """How long Azure DevOps can convert a connection back."""
-SPARE = timedelta(hours=12)
-"""How long before that the soak ends at the latest."""
 AT_ONCE = 4
 """Plans; each asks Azure DevOps a dozen questions."""
 
@@ -127,7 +125,7 @@ async def _of_walk(clients: Clients, bare: FederationPlan, walk: Federation, now
         *(_missing(names.FIND_IDENTITY, walk.connection, one) for one in (identity,) if isinstance(one, RekeyError)),
         *(_missing(names.CHECK_CONNECTION, walk.connection, problem) for problem in problems),
     )
-    old, until = walk.old, _ends(walk, now)
+    old, until = walk.old, walk.soak_ends(now, now + REVERTIBLE)
     vending = clients.settings.federating.vending
     walked = Walkthrough(walk, signs_in_as, _told(clients, seen), until, vending.scopes if vending else ())
     return replace(
@@ -181,11 +179,6 @@ def _gap(walk: Federation) -> Gap:
         "Entra knows them, which takes seconds, and minutes at worst, fails, and can be run again"
     )
     return Gap(possible=True, why=why)
-
-
-def _ends(walk: Federation, now: datetime) -> datetime:
-    soak = walk.soak.after(now)
-    return min(soak, now + REVERTIBLE - SPARE) if walk.mode is Mode.IN_PLACE else soak
 
 
 def _becomes(walk: Federation) -> str:

@@ -8,7 +8,7 @@ from rekey.entra_federation import Directory
 from rekey.errors import InputError, PermanentError, ScopeError
 from rekey.federation.allowed import asked
 from rekey.federation.convertible import nothing_to_do, require_owner
-from rekey.federation.document import Document, ProjectRef, projects
+from rekey.federation.document import Document, ProjectRef, named, projects
 from rekey.federation.document import read as read_document
 from rekey.federation.keepers import Keepers
 from rekey.federation.organization import Organization
@@ -55,14 +55,13 @@ async def read(clients: Clients, question: FederationQuestion) -> FederationRead
 def _named(listed: list[Document], request: FederationRequest) -> Document:
     """Return the project's connection of that name: to the letter, else whatever its case."""
     name = request.connection
-    exact = [one for one in listed if one.get("name") == name]
-    alike = exact or [one for one in listed if str(one.get("name", "")).lower() == name.lower()]
-    if not alike:
+    found = next((one for one in listed if one.get("name") == name), None) or named(listed, name)
+    if found is None:
         where = f"{request.organization}/{request.project}"
         raise PermanentError(
             "no-connection", f"{where} has no connection {shown(name)} that the app's identity can see", GRANT
         )
-    return alike[0]
+    return found
 
 
 async def _old(
@@ -120,7 +119,7 @@ async def _new_name(
         raise InputError("name", name, f"the new connection's name, at most {LONGEST_NAME} characters")
     for place in places:
         listed = await organization.endpoints.documents(place.id)
-        if any(str(one.get("name", "")).lower() == name.lower() for one in listed):
+        if named(listed, name):
             raise PermanentError(
                 "name-taken",
                 f"{place.project} has a connection {shown(name)} already",

@@ -39,10 +39,6 @@ class FederationRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     asking: dict[str, datetime] = {}
     entries: tuple[Entry, ...] = ()
 
-    def did(self, step: str) -> bool:
-        """Tell whether that step has succeeded."""
-        return any(e.step == step and e.outcome == "ok" for e in self.entries)
-
 
 class FederationRecords:
     """The records in the app's container. Errors: NotYetError, PermanentError."""
@@ -99,16 +95,10 @@ class FederationRecords:
 
         await self.change(federation_id, added)
 
-    async def ask(self, federation_id: str, step: str) -> datetime | None:
-        """Remember that `step` asks now for what must not be asked twice; return when it did before, None if never."""
-        before: list[datetime | None] = []
-
-        def asked(record: FederationRecord) -> FederationRecord:
-            before.append(record.asking.get(step))
-            return replace(record, asking={**record.asking, step: datetime.now(UTC)})
-
-        await self.change(federation_id, asked)
-        return before[-1]
+    async def ask(self, federation_id: str, step: str) -> None:
+        """Remember that `step` asks now for what must not be repeated blindly."""
+        now = datetime.now(UTC)
+        await self.change(federation_id, lambda r: replace(r, asking={**r.asking, step: now}))
 
     async def decide(self, federation_id: str, decision: FederationDecision) -> FederationRecord:
         """Add a decision and return the record; one that was taken already stays as it was taken first."""

@@ -4,12 +4,12 @@ from rekey import names
 from rekey.clients import Clients
 from rekey.connections.found import Connection
 from rekey.errors import PermanentError
-from rekey.federation.document import projects
+from rekey.federation.document import Document, projects
 from rekey.federation.organization import Organization, label, old_of
 from rekey.federation.quoting import quoted
 from rekey.federation.records import FederationRecords
 from rekey.federation.runs import look
-from rekey.model.federation import Federation, Mode, New, Old, Proven
+from rekey.model.federation import STILL_USED, Federation, Mode, New, Old, Proven
 
 
 async def retire(clients: Clients, federation: Federation) -> Proven:
@@ -22,9 +22,10 @@ async def retire(clients: Clients, federation: Federation) -> Proven:
         return Proven(proof="there is no old connection to delete")
     organization, old = Organization(clients, federation.organization), old_of(federation)
     records = FederationRecords(clients.container())
-    if await _is_gone(records, organization, federation, old):
+    found = await _unless_gone(records, organization, federation, old)
+    if found is None:
         return Proven(proof=f"{quoted(old.name)} is gone")
-    document, connection = await organization.there(old.owner_project, old.id, quoted(old.name))
+    document, connection = found
     new = await _replacement(clients, organization, federation)
     _require_unchanged(connection, old)
     await _require_unused(clients, federation, old, new)
@@ -34,12 +35,14 @@ async def retire(clients: Clients, federation: Federation) -> Proven:
     return Proven(proof=f"{quoted(old.name)} was deleted; {quoted(new.name)} signs in (TestConnection)")
 
 
-async def _is_gone(records: FederationRecords, organization: Organization, federation: Federation, old: Old) -> bool:
+async def _unless_gone(
+    records: FederationRecords, organization: Organization, federation: Federation, old: Old
+) -> tuple[Document, Connection] | None:
     """One that can't be seen is gone if it was to be deleted; else only if it would be shown were it there."""
     record = await records.read(federation.id)
     if record and names.RETIRE_CONNECTION in record.asking:
-        return await organization.connection(old.owner_project, old.id) is None
-    return await organization.is_gone(old.owner_project, old.id, quoted(old.name))
+        return await organization.connection(old.owner_project, old.id)
+    return await organization.unless_gone(old.owner_project, old.id, quoted(old.name))
 
 
 async def _replacement(clients: Clients, organization: Organization, federation: Federation) -> New:
@@ -68,7 +71,7 @@ async def _require_unused(clients: Clients, federation: Federation, old: Old, ne
     runs = await look(clients, federation)
     if runs.finished or runs.running:
         raise PermanentError(
-            "still-used",
+            STILL_USED,
             f"{runs.finished + runs.running} runs went through {quoted(old.name)} since then: {', '.join(runs.by)}",
             f"Let those pipelines name {quoted(new.name)}.",
         )

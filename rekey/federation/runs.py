@@ -35,10 +35,10 @@ async def executions(clients: Clients, federation: Federation) -> tuple[Executio
     if endpoint is None:
         raise PermanentError("no-connection", "this walk has no connection yet", "Look again when it has one.")
     here, since = place(federation), federation.since or federation.started
-    if await organization.is_gone(here, endpoint.id, quoted(endpoint.name)):
+    there = await organization.unless_gone(here, endpoint.id, quoted(endpoint.name))
+    if there is None:
         return ()
-    document, _ = await organization.there(here, endpoint.id, quoted(endpoint.name))
-    found = [await organization.executions.of(one.id, endpoint.id, since) for one in projects(document)]
+    found = [await organization.executions.of(one.id, endpoint.id, since) for one in projects(there[0])]
     return tuple(execution for some in found for execution in some)
 
 

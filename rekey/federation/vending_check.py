@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rekey.clients import Clients
 from rekey.errors import InputError, PermanentError, ScopeError
 from rekey.federation.allowed import in_scope, may
-from rekey.federation.document import Document, has_label
+from rekey.federation.document import Document, has_label, named
 from rekey.federation.organization import Organization
 from rekey.federation.quoting import quoted
 from rekey.federation.reading import LONGEST_NAME
@@ -109,7 +109,7 @@ async def _require_rights(
 
 async def _is_made(clients: Clients, listed: list[Document], walk: Federation) -> bool:
     """Tell whether a former request made that connection; PermanentError if it is somebody else's."""
-    found = next((one for one in listed if str(one.get("name", "")).lower() == walk.new_name.lower()), None)
+    found = named(listed, walk.new_name)
     if found is None:
         return False
     for record in await FederationRecords(clients.container()).all():

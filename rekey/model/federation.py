@@ -3,7 +3,7 @@
 One walk is a federation, whatever its way; a connection that is vended is one that never had a secret.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
@@ -14,6 +14,12 @@ from rekey.model.policy import Span
 
 __all__ = ["FederationRequest", "Mode", "Target", "VendingRequest"]
 """What is asked for has a file of its own, and is had from here too."""
+
+SPARE = timedelta(hours=12)
+"""How long before Azure DevOps' own deadline the soak ends, so that there is time to go back."""
+
+STILL_USED = "still-used"
+"""The code of what waits for pipelines to leave the old connection."""
 
 
 class Old(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,6 +189,11 @@ class Federation(msgspec.Struct, frozen=True, kw_only=True):
         """Tell whether it grants roles, which somebody else than who asked has to approve."""
         moves = self.mode is Mode.SIDE_BY_SIDE and self.target is Target.MANAGED_IDENTITY
         return self.mode is Mode.VEND or moves
+
+    def soak_ends(self, now: datetime, revert_until: datetime | None) -> datetime:
+        """Return until when a soak that begins now lasts: in place it ends in time to be converted back."""
+        until = self.soak.after(now)
+        return min(until, revert_until - SPARE) if self.mode is Mode.IN_PLACE and revert_until else until
 
     def but(self, **changes: Any) -> Self:
         """Return this walk with more known."""
