@@ -67,7 +67,7 @@ def connection(organization: str, project: str, found: Endpoint) -> Connection:
         subject=given.get("workloadidentityfederationsubject", ""),
         created=moment(found.creation_date),
         changed=moment(found.modification_date),
-        revert_until=_date(data.get("revertschemedeadline", "")),
+        revert_until=date(data.get("revertschemedeadline", "")),
         disabled=bool(found.is_disabled),
         projects=tuple(r.project_reference.name or "" for r in references if r.project_reference),
         automatic=data.get("creationmode", "").lower() == "automatic",
@@ -84,7 +84,8 @@ def _guid(text: str) -> str:
     return text.lower() if GUID.fullmatch(text) else ""
 
 
-def _date(text: str) -> datetime | None:
+def date(text: str) -> datetime | None:
+    """Return a date that Azure DevOps keeps as text, None for what is none."""
     try:
         return moment(datetime.fromisoformat(text))
     except ValueError:

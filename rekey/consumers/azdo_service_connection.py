@@ -5,12 +5,13 @@ hides it; every other field, known or not, is written back as it was read. It is
 data source TestConnection, which makes Azure DevOps itself sign in: what the portal's Verify button does.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, ClassVar
 
 from rekey.azdo_uri import Form, Place, bound, parsed
 from rekey.azure_devops_endpoints import GRANT, ServiceEndpoints
 from rekey.clients import Clients
+from rekey.connections.document import date
 from rekey.entra_advice import advice, explained
 from rekey.errors import NotYetError, PermanentError
 from rekey.model import ConsumerTarget, Rotation, When
@@ -111,16 +112,8 @@ def _keyless(rotation: Rotation, endpoint: dict[str, Any]) -> str:
     way = _KEYLESS.get(str((endpoint.get("authorization") or {}).get("scheme", "")).lower(), "")
     if not way or not GUID.fullmatch(rotation.policy.credential.target):  # a connection holds keys of applications only
         return ""
-    until = _date((endpoint.get("data") or {}).get("revertSchemeDeadline"))
-    return f"{way}; until {until:%Y-%m-%d %H:%M} UTC it can be converted back" if until else way
-
-
-def _date(text: object) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return found.astimezone(UTC) if found and found.tzinfo else found
+    until = date(str((endpoint.get("data") or {}).get("revertSchemeDeadline", "")))
+    return f"{way}; until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC it can be converted back" if until else way
 
 
 def _require_key_of(rotation: Rotation, uri: str, endpoint: dict[str, Any]) -> None:
